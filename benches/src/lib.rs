@@ -1,0 +1,1 @@
+//! Benchmarks of every layer, and the driver that takes part in side-by-side comparisons.

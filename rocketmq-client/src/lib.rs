@@ -1,0 +1,1 @@
+//! An independent asynchronous client for Apache RocketMQ.

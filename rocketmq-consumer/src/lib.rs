@@ -1,0 +1,1 @@
+//! The consumer as state machines: rebalance, pull, window, offsets. No IO, no clock.

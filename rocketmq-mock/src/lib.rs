@@ -1,0 +1,1 @@
+//! A RocketMQ name server and brokers inside a process, on real loopback sockets, for tests and examples.

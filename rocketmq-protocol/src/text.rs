@@ -1,0 +1,192 @@
+//! [`Text`]: a string that need not be copied out of the frame it came in.
+
+use std::{
+    borrow::Borrow,
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    ops::Deref,
+    str::Utf8Error,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+/// An immutable string with a cheap clone: static, shared, or a slice of a received frame.
+///
+/// A `Text` decoded from a frame keeps that whole frame in memory. Whoever stores one first calls
+/// [`detach`](Self::detach), after which it owns nothing but its own characters.
+#[derive(Clone)]
+pub struct Text(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Static(&'static str),
+    Shared(Arc<str>),
+    /// Checked UTF-8. Kept as bytes, so that reading it checks again: with `forbid(unsafe_code)`
+    /// there is no other way, and names are short.
+    Frame(Bytes),
+}
+
+impl Text {
+    /// A text that lives in the program.
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Repr::Static(text))
+    }
+
+    /// A slice of a frame.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are not UTF-8.
+    pub fn from_utf8(bytes: Bytes) -> Result<Self, Utf8Error> {
+        std::str::from_utf8(&bytes)?;
+        Ok(Self(Repr::Frame(bytes)))
+    }
+
+    /// The characters.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Static(text) => text,
+            Repr::Shared(text) => text,
+            Repr::Frame(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
+        }
+    }
+
+    /// The same text without the frame behind it: what may be stored.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        match &self.0 {
+            Repr::Frame(_) => Self(Repr::Shared(self.as_str().into())),
+            Repr::Static(_) | Repr::Shared(_) => self.clone(),
+        }
+    }
+
+    /// The same text as a reference-counted string, copied only if it still lies in a frame.
+    pub fn to_shared(&self) -> Arc<str> {
+        match &self.0 {
+            Repr::Shared(text) => Arc::clone(text),
+            Repr::Static(_) | Repr::Frame(_) => self.as_str().into(),
+        }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::from_static("")
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<&'static str> for Text {
+    fn from(text: &'static str) -> Self {
+        Self::from_static(text)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Repr::Shared(text.into()))
+    }
+}
+
+impl From<Arc<str>> for Text {
+    fn from(text: Arc<str>) -> Self {
+        Self(Repr::Shared(text))
+    }
+}
+
+impl From<&Arc<str>> for Text {
+    fn from(text: &Arc<str>) -> Self {
+        Self(Repr::Shared(Arc::clone(text)))
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn detaching_lets_the_frame_go() {
+        let frame = Bytes::from(vec![b'x'; 1024]);
+        let text = Text::from_utf8(frame.slice(..4)).unwrap();
+        let kept = text.detach();
+        drop(text);
+        assert_eq!(kept, "xxxx");
+        assert!(frame.try_into_mut().is_ok(), "nothing refers to the frame any more");
+    }
+
+    #[test]
+    fn only_utf8_becomes_text() {
+        assert!(Text::from_utf8(Bytes::from_static(&[0xff])).is_err());
+        assert_eq!(Text::from_utf8(Bytes::from_static("中".as_bytes())).unwrap(), "中");
+    }
+}
