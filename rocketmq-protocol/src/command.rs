@@ -89,17 +89,12 @@ impl Command {
     /// When the header cannot be read. The frame's borders are known all the same, but servers close the connection on
     /// such a frame, and nothing tells which request it answers.
     pub fn decode(mut frame: Bytes) -> Result<Self, DecodeError> {
-        let word = frame
-            .first_chunk::<HEADER_WORD>()
-            .ok_or(DecodeError::Short(frame.len()))?;
+        let word = frame.first_chunk::<HEADER_WORD>().ok_or(DecodeError::Short(frame.len()))?;
         let word = u32::from_be_bytes(*word);
         let (form, header_len) = (word.to_be_bytes()[0], (word & 0x00ff_ffff) as usize);
         frame.advance(HEADER_WORD);
         if header_len > frame.len() {
-            return Err(DecodeError::HeaderLength {
-                header: header_len,
-                frame: frame.len(),
-            });
+            return Err(DecodeError::HeaderLength { header: header_len, frame: frame.len() });
         }
         let header = frame.split_to(header_len);
         match form {
@@ -123,17 +118,11 @@ impl Command {
             flags: self.flags,
             remark: self.remark.as_deref(),
         };
-        write_frame_head(
-            &head,
-            self.body.len(),
-            form,
-            out,
-            |fields: &mut FieldWriter<'_>| {
-                for field in self.ext_fields.iter() {
-                    fields.put_raw(field.key, field.value.bytes());
-                }
-            },
-        )?;
+        write_frame_head(&head, self.body.len(), form, out, |fields: &mut FieldWriter<'_>| {
+            for field in self.ext_fields.iter() {
+                fields.put_raw(field.key, field.value.bytes());
+            }
+        })?;
         out.put_slice(&self.body);
         Ok(())
     }

@@ -68,23 +68,16 @@ impl ExtFields {
     /// The pairs in the order they were written. A key may occur more than once: the last one counts.
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
         match &self.0 {
-            Section::Binary(section) => Fields::Binary {
-                section,
-                rest: section,
-            },
-            Section::PlainJson(section) => Fields::PlainJson {
-                section,
-                pairs: json::PlainPairs::new(section),
-            },
+            Section::Binary(section) => Fields::Binary { section, rest: section },
+            Section::PlainJson(section) => {
+                Fields::PlainJson { section, pairs: json::PlainPairs::new(section) }
+            }
         }
     }
 
     /// The value of `key`, where it is present and UTF-8.
     pub fn get(&self, key: &str) -> Option<Text> {
-        let found = self
-            .iter()
-            .filter(|field| field.key == key.as_bytes())
-            .last()?;
+        let found = self.iter().filter(|field| field.key == key.as_bytes()).last()?;
         found.value.to_text()
     }
 
@@ -119,14 +112,8 @@ pub(crate) fn put_entry(out: &mut BytesMut, key: &[u8], value: &[u8]) {
 }
 
 enum Fields<'a> {
-    Binary {
-        section: &'a Bytes,
-        rest: &'a [u8],
-    },
-    PlainJson {
-        section: &'a Bytes,
-        pairs: json::PlainPairs<'a>,
-    },
+    Binary { section: &'a Bytes, rest: &'a [u8] },
+    PlainJson { section: &'a Bytes, pairs: json::PlainPairs<'a> },
 }
 
 impl<'a> Iterator for Fields<'a> {
@@ -144,10 +131,7 @@ impl<'a> Iterator for Fields<'a> {
                 (*section, key, value)
             }
         };
-        Some(Field {
-            key,
-            value: Raw { section, bytes },
-        })
+        Some(Field { key, value: Raw { section, bytes } })
     }
 }
 
@@ -177,9 +161,7 @@ impl Eq for ExtFields {}
 /// Values may be secrets (signatures, tokens): only the keys are shown.
 impl fmt::Debug for ExtFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.iter().map(|field| String::from_utf8_lossy(field.key)))
-            .finish()
+        f.debug_list().entries(self.iter().map(|field| String::from_utf8_lossy(field.key))).finish()
     }
 }
 

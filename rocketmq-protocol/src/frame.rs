@@ -85,11 +85,7 @@ mod tests {
     fn lengths_are_judged_before_the_bytes_are_there() {
         let check = |length: i32, accepted: bool| {
             let mut buffer = BytesMut::from(&length.to_be_bytes()[..]);
-            assert_eq!(
-                split(&mut buffer, &FrameLimits::default()).is_ok(),
-                accepted,
-                "{length}"
-            );
+            assert_eq!(split(&mut buffer, &FrameLimits::default()).is_ok(), accepted, "{length}");
         };
         check(-1, false);
         check(0, false);
@@ -104,9 +100,7 @@ mod tests {
     #[test]
     fn other_protocols_are_recognised() {
         let message = |bytes: &[u8]| {
-            split(&mut BytesMut::from(bytes), &FrameLimits::default())
-                .unwrap_err()
-                .to_string()
+            split(&mut BytesMut::from(bytes), &FrameLimits::default()).unwrap_err().to_string()
         };
         assert!(message(b"PRI * HTTP/2.0").contains("HTTP/2"));
         assert!(message(b"HTTP/1.1 400").contains("speaks HTTP"));

@@ -1,12 +1,16 @@
 //! The RocketMQ remoting protocol as values: frames, commands, headers, bodies and messages, without IO.
 
+pub mod body;
 pub mod code;
 mod command;
 mod error;
 mod ext_fields;
 pub mod frame;
 pub mod header;
+pub mod message;
+pub mod names;
 mod serialization;
+pub mod subscription;
 mod text;
 
 pub use command::{Command, Flags};

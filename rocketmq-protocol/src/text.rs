@@ -181,18 +181,12 @@ mod tests {
         let kept = text.detach();
         drop(text);
         assert_eq!(kept, "xxxx");
-        assert!(
-            frame.try_into_mut().is_ok(),
-            "nothing refers to the frame any more"
-        );
+        assert!(frame.try_into_mut().is_ok(), "nothing refers to the frame any more");
     }
 
     #[test]
     fn only_utf8_becomes_text() {
         assert!(Text::from_utf8(Bytes::from_static(&[0xff])).is_err());
-        assert_eq!(
-            Text::from_utf8(Bytes::from_static("中".as_bytes())).unwrap(),
-            "中"
-        );
+        assert_eq!(Text::from_utf8(Bytes::from_static("中".as_bytes())).unwrap(), "中");
     }
 }

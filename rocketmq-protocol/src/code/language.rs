@@ -39,10 +39,8 @@ codes! {
 impl LanguageCode {
     /// The language of this name, in any case, as servers read it.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        let known = |code: &&Self| {
-            code.name()
-                .is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name))
-        };
+        let known =
+            |code: &&Self| code.name().is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name));
         Self::ALL.iter().find(known).copied()
     }
 }

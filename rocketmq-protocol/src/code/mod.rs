@@ -63,14 +63,8 @@ mod tests {
 
     #[test]
     fn unknown_codes_keep_their_number() {
-        assert_eq!(
-            format!("{:?}", RequestCode::PULL_MESSAGE),
-            "PULL_MESSAGE(11)"
-        );
+        assert_eq!(format!("{:?}", RequestCode::PULL_MESSAGE), "PULL_MESSAGE(11)");
         assert_eq!(format!("{:?}", RequestCode(77_777)), "RequestCode(77777)");
-        assert_eq!(
-            ResponseCode::TOPIC_NOT_EXIST.to_string(),
-            "17 (TOPIC_NOT_EXIST)"
-        );
+        assert_eq!(ResponseCode::TOPIC_NOT_EXIST.to_string(), "17 (TOPIC_NOT_EXIST)");
     }
 }

@@ -82,10 +82,7 @@ pub trait Header: Sized {
     /// When a required key is absent or a value is not of its type.
     fn decode(fields: &ExtFields) -> Result<Self, HeaderError> {
         let mut slots = Self::Slots::default();
-        for field in fields
-            .iter()
-            .filter(|field| !field.value.bytes().is_empty())
-        {
+        for field in fields.iter().filter(|field| !field.value.bytes().is_empty()) {
             Self::accept(&mut slots, field.key, field.value)?;
         }
         Self::finish(slots)
@@ -242,9 +239,7 @@ mod tests {
     fn through_the_wire<R: Request>(header: &R, form: Serialization) -> Command {
         let mut out = BytesMut::new();
         Command::request(header).encode(form, &mut out).unwrap();
-        let frame = frame::split(&mut out, &frame::FrameLimits::default())
-            .unwrap()
-            .unwrap();
+        let frame = frame::split(&mut out, &frame::FrameLimits::default()).unwrap().unwrap();
         Command::decode(frame).unwrap()
     }
 
@@ -259,11 +254,7 @@ mod tests {
         };
         for form in [Serialization::Json, Serialization::RocketMq] {
             let command = through_the_wire(&header, form);
-            assert_eq!(
-                command.header::<PullMessageRequestHeader>().unwrap(),
-                header,
-                "{form:?}"
-            );
+            assert_eq!(command.header::<PullMessageRequestHeader>().unwrap(), header, "{form:?}");
         }
     }
 
@@ -273,22 +264,12 @@ mod tests {
         command.ext_fields.push("consumerGroup", "g");
         let missing = command.header::<GetConsumerListByGroupRequestHeader>();
         assert!(missing.is_ok());
-        let error = command
-            .header::<QueryConsumerOffsetRequestHeader>()
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "QueryConsumerOffsetRequestHeader lacks `topic`"
-        );
+        let error = command.header::<QueryConsumerOffsetRequestHeader>().unwrap_err();
+        assert_eq!(error.to_string(), "QueryConsumerOffsetRequestHeader lacks `topic`");
         command.ext_fields.push("topic", "t");
         command.ext_fields.push("queueId", "x");
-        let error = command
-            .header::<QueryConsumerOffsetRequestHeader>()
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "QueryConsumerOffsetRequestHeader has a malformed `queueId`"
-        );
+        let error = command.header::<QueryConsumerOffsetRequestHeader>().unwrap_err();
+        assert_eq!(error.to_string(), "QueryConsumerOffsetRequestHeader has a malformed `queueId`");
     }
 
     #[test]
@@ -300,9 +281,7 @@ mod tests {
             },
             Serialization::Json,
         );
-        let header = command
-            .header::<GetConsumerListByGroupRequestHeader>()
-            .unwrap();
+        let header = command.header::<GetConsumerListByGroupRequestHeader>().unwrap();
         assert_eq!(header.consumer_group, "group");
         let _: Bytes = command.body;
     }

@@ -69,18 +69,12 @@ struct Cursor<'a> {
 
 impl Cursor<'_> {
     fn error(&self, what: &'static str) -> DecodeError {
-        DecodeError::Header {
-            form: FORM,
-            at: self.at,
-            what,
-        }
+        DecodeError::Header { form: FORM, at: self.at, what }
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let rest = self.header.get(self.at..).unwrap_or_default();
-        let found = rest
-            .first_chunk::<N>()
-            .ok_or_else(|| self.error("the header ends here"))?;
+        let found = rest.first_chunk::<N>().ok_or_else(|| self.error("the header ends here"))?;
         self.at += N;
         Ok(*found)
     }
@@ -89,9 +83,7 @@ impl Cursor<'_> {
     fn section(&mut self, what: &'static str) -> Result<Bytes, DecodeError> {
         let length = i32::from_be_bytes(self.take()?);
         let start = self.at;
-        let end = usize::try_from(length)
-            .ok()
-            .and_then(|length| start.checked_add(length));
+        let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
         match end {
             Some(end) if end <= self.header.len() => {
                 self.at = end;

@@ -19,24 +19,12 @@ const FORM: &str = "JSON";
 pub(crate) fn read_header(header: &Bytes, body: Bytes) -> Result<Command, DecodeError> {
     // Checked once for the whole header: slices of it between ASCII characters are UTF-8 too.
     if let Err(error) = std::str::from_utf8(header) {
-        return Err(DecodeError::Header {
-            form: FORM,
-            at: error.valid_up_to(),
-            what: "not UTF-8",
-        });
+        return Err(DecodeError::Header { form: FORM, at: error.valid_up_to(), what: "not UTF-8" });
     }
-    let mut command = Command {
-        body,
-        form: Serialization::Json,
-        ..Command::default()
-    };
+    let mut command = Command { body, form: Serialization::Json, ..Command::default() };
     if read_plain(header, &mut command).is_none() {
         let body = std::mem::take(&mut command.body);
-        command = Command {
-            body,
-            form: Serialization::Json,
-            ..Command::default()
-        };
+        command = Command { body, form: Serialization::Json, ..Command::default() };
         read_any(header, &mut command)?;
     }
     Ok(command)
@@ -44,10 +32,7 @@ pub(crate) fn read_header(header: &Bytes, body: Bytes) -> Result<Command, Decode
 
 /// Reads a header whose members are what Java writes, without blanks' or escapes' surprises. `None`: take the slow way.
 fn read_plain(header: &Bytes, command: &mut Command) -> Option<()> {
-    let mut scan = Scan {
-        bytes: header,
-        at: 0,
-    };
+    let mut scan = Scan { bytes: header, at: 0 };
     scan.expect(b'{')?;
     if !scan.eat(b'}') {
         loop {
@@ -92,11 +77,7 @@ fn read_member(
 /// Reads any header that is strict JSON, with the coercions of upstream's parsers: numbers given as text, values of ext
 /// fields that are no strings, null members.
 fn read_any(header: &[u8], command: &mut Command) -> Result<(), DecodeError> {
-    let malformed = |at, what| DecodeError::Header {
-        form: FORM,
-        at,
-        what,
-    };
+    let malformed = |at, what| DecodeError::Header { form: FORM, at, what };
     let members: serde_json::Map<String, Value> =
         serde_json::from_slice(header.trim_ascii_padding())
             .map_err(|error| malformed(error.column().saturating_sub(1), "not a JSON object"))?;
@@ -137,14 +118,8 @@ impl TrimPadding for [u8] {
     /// Upstream's parsers let blanks and NULs stand around the object.
     fn trim_ascii_padding(&self) -> &[u8] {
         let blank = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
-        let start = self
-            .iter()
-            .position(|byte| !blank(byte))
-            .unwrap_or(self.len());
-        let end = self
-            .iter()
-            .rposition(|byte| !blank(byte))
-            .map_or(start, |last| last + 1);
+        let start = self.iter().position(|byte| !blank(byte)).unwrap_or(self.len());
+        let end = self.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
         self.get(start..end).unwrap_or_default()
     }
 }
@@ -154,10 +129,7 @@ fn number(value: &Value) -> Option<i32> {
     match value {
         Value::Number(number) => match number.as_i64() {
             Some(integer) => i32::try_from(integer).ok(),
-            None => number
-                .as_f64()
-                .filter(|n| n.abs() < f64::from(i32::MAX))
-                .map(|n| n as i32),
+            None => number.as_f64().filter(|n| n.abs() < f64::from(i32::MAX)).map(|n| n as i32),
         },
         Value::String(text) if text.is_empty() => Some(0),
         Value::String(text) => text.parse().ok(),
@@ -201,10 +173,7 @@ pub(crate) struct PlainPairs<'a>(Scan<'a>);
 
 impl<'a> PlainPairs<'a> {
     pub(crate) fn new(object: &'a [u8]) -> Self {
-        let mut scan = Scan {
-            bytes: object,
-            at: 0,
-        };
+        let mut scan = Scan { bytes: object, at: 0 };
         scan.eat(b'{');
         Self(scan)
     }
@@ -256,9 +225,7 @@ impl<'a> Scan<'a> {
     fn plain_string(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
         let rest = self.bytes.get(self.at..)?;
-        let length = rest
-            .iter()
-            .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
+        let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
         if rest.get(length) != Some(&b'"') {
             return None;
         }
@@ -270,9 +237,7 @@ impl<'a> Scan<'a> {
     fn integer(&mut self) -> Option<i32> {
         self.skip_blanks();
         let rest = self.bytes.get(self.at..)?;
-        let length = rest
-            .iter()
-            .position(|byte| !matches!(byte, b'-' | b'0'..=b'9'))?;
+        let length = rest.iter().position(|byte| !matches!(byte, b'-' | b'0'..=b'9'))?;
         let digits = rest.get(..length)?;
         if matches!(digits, [b'0', _, ..] | [b'-', b'0', _, ..]) || rest.get(length) == Some(&b'.')
         {
@@ -346,10 +311,7 @@ fn write_number(value: i32, out: &mut BytesMut) {
 pub(crate) fn write_string(text: &str, out: &mut BytesMut) {
     out.put_u8(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest
-        .iter()
-        .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
-    {
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
         let (plain, special) = rest.split_at(at);
         out.put_slice(plain);
         if let Some((byte, after)) = special.split_first() {

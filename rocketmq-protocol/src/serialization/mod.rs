@@ -120,12 +120,7 @@ pub struct FieldWriter<'a> {
 
 impl<'a> FieldWriter<'a> {
     pub(crate) fn new(out: &'a mut BytesMut, form: Serialization) -> Self {
-        Self {
-            out,
-            form,
-            first: true,
-            error: None,
-        }
+        Self { out, form, first: true, error: None }
     }
 
     /// Writes a pair.
@@ -158,10 +153,7 @@ impl<'a> FieldWriter<'a> {
     pub(crate) fn put_raw(&mut self, key: &[u8], value: &[u8]) {
         match self.form {
             Serialization::Json => {
-                self.put(
-                    &String::from_utf8_lossy(key),
-                    &String::from_utf8_lossy(value),
-                );
+                self.put(&String::from_utf8_lossy(key), &String::from_utf8_lossy(value));
             }
             Serialization::RocketMq => self.binary(key, value),
         }
@@ -221,10 +213,7 @@ mod tests {
     #[test]
     fn numbers_need_no_heap() {
         for value in [0, 7, -1, 10, 1_700_000_000_000, i64::MAX, i64::MIN] {
-            assert_eq!(
-                Digits::default().format(value),
-                value.to_string().as_bytes()
-            );
+            assert_eq!(Digits::default().format(value), value.to_string().as_bytes());
         }
     }
 }

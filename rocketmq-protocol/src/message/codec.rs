@@ -1,0 +1,365 @@
+//! The store format of messages: what pulls, queries and checks carry.
+//!
+//! ```text
+//! total i32 │ magic i32 │ body crc i32 │ queue id i32 │ flag i32 │ queue offset i64 │ commit-log offset i64 │ sys flag i32 │
+//! born time i64 │ born host 4|16 + port i32 │ store time i64 │ store host 4|16 + port i32 │ reconsumed i32 │
+//! prepared offset i64 │ body: i32, bytes │ topic: i8 (V1) or i16 (V2), bytes │ properties: i16, bytes
+//! ```
+//!
+//! Upstream: `common/message/MessageDecoder.java`, `store/MessageExtEncoder.java`. Unlike Java, which ignores the total size and gives up
+//! at the first message that it cannot read, this decoder holds every message to its total size: one that does not end where it
+//! says is damaged, and the next is looked for where it says.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use thiserror::Error;
+
+use super::{MessageExt, Properties, SysFlag};
+use crate::Text;
+
+const MAGIC_V1: i32 = 0xDAA3_20A7_u32 as i32;
+const MAGIC_V2: i32 = 0xDAA3_20AB_u32 as i32;
+
+/// The smallest message there can be: fixed fields, IPv4 hosts, nothing else.
+const SMALLEST: usize = 91;
+
+/// The messages of a pull, one by one.
+///
+/// A damaged message is an error of its own and does not hide those behind it.
+pub fn decode_messages(body: Bytes) -> Messages {
+    Messages { rest: body }
+}
+
+/// Iterator of [`decode_messages`].
+#[derive(Debug, Clone)]
+pub struct Messages {
+    rest: Bytes,
+}
+
+impl Iterator for Messages {
+    type Item = Result<MessageExt, Undecodable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let total = self.rest.first_chunk::<4>().map(|word| i32::from_be_bytes(*word));
+        let length = total.and_then(|total| usize::try_from(total).ok());
+        match length {
+            Some(length) if (SMALLEST..=self.rest.len()).contains(&length) => {
+                let bytes = self.rest.split_to(length);
+                Some(decode_one(&bytes).map_err(|damage| Undecodable::new(bytes, damage)))
+            }
+            // Where the next message begins is not known: the rest is one loss.
+            _ => {
+                let bytes = std::mem::take(&mut self.rest);
+                Some(Err(Undecodable::new(bytes, Damage::TotalSize)))
+            }
+        }
+    }
+}
+
+/// A message that cannot be read: its bytes, and what can be told about it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("undecodable message of {} bytes at queue offset {queue_offset:?}", bytes.len())]
+pub struct Undecodable {
+    /// Everything from its total size to its end, or to the end of the pull if the end is not known.
+    pub bytes: Bytes,
+    /// The queue it says it lies in, if that much is there.
+    pub queue_id: Option<i32>,
+    /// Its position in the queue, if that much is there.
+    pub queue_offset: Option<i64>,
+    /// Its position in the commit log, if that much is there.
+    pub commit_log_offset: Option<i64>,
+    /// What is wrong with it.
+    #[source]
+    pub damage: Damage,
+}
+
+impl Undecodable {
+    fn new(bytes: Bytes, damage: Damage) -> Self {
+        let mut reader = Reader { bytes: &bytes, at: 4 };
+        // Fixed positions say something only if the magic says that they are those of a message.
+        let known = matches!(reader.i32(), Ok(MAGIC_V1 | MAGIC_V2));
+        let mut position = || -> Result<(i32, i64, i64), Damage> {
+            reader.i32()?;
+            let queue_id = reader.i32()?;
+            reader.i32()?;
+            Ok((queue_id, reader.i64()?, reader.i64()?))
+        };
+        let position = if known { position().ok() } else { None };
+        Self {
+            queue_id: position.map(|position| position.0),
+            queue_offset: position.map(|position| position.1),
+            commit_log_offset: position.map(|position| position.2),
+            bytes,
+            damage,
+        }
+    }
+}
+
+/// What is wrong with a stored message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Damage {
+    /// The total size is smaller than any message or reaches beyond the bytes.
+    #[error("the total size is impossible")]
+    TotalSize,
+    /// The magic number is none of a message.
+    #[error("magic {0:#010x} is unknown")]
+    Magic(i32),
+    /// A field reaches beyond the message.
+    #[error("a field ends behind the message, at byte {0}")]
+    Cut(usize),
+    /// The fields end before the total size does.
+    #[error("{0} bytes are left over")]
+    LeftOver(usize),
+    /// A length is negative.
+    #[error("the length at byte {0} is negative")]
+    Length(usize),
+    /// The port of a host is none.
+    #[error("the port at byte {0} is impossible")]
+    Port(usize),
+    /// The topic is not UTF-8.
+    #[error("the topic is not UTF-8")]
+    Topic,
+    /// The body does not have the checksum it was stored with.
+    #[error("the body's checksum does not match")]
+    Crc,
+}
+
+fn decode_one(bytes: &Bytes) -> Result<MessageExt, Damage> {
+    let mut reader = Reader { bytes, at: 0 };
+    let store_size = reader.i32()?.unsigned_abs();
+    let magic = reader.i32()?;
+    if !matches!(magic, MAGIC_V1 | MAGIC_V2) {
+        return Err(Damage::Magic(magic));
+    }
+    let body_crc = reader.i32()?.cast_unsigned();
+    let queue_id = reader.i32()?;
+    let flag = reader.i32()?;
+    let queue_offset = reader.i64()?;
+    let commit_log_offset = reader.i64()?;
+    let sys_flag = SysFlag(reader.i32()?);
+    let born_timestamp = reader.i64()?;
+    let born_host = reader.host(sys_flag.contains(SysFlag::BORN_HOST_V6))?;
+    let store_timestamp = reader.i64()?;
+    let store_host = reader.host(sys_flag.contains(SysFlag::STORE_HOST_V6))?;
+    let reconsume_times = reader.i32()?;
+    let prepared_transaction_offset = reader.i64()?;
+    let body_len = i64::from(reader.i32()?);
+    let body = reader.slice(body_len)?;
+    let topic_len =
+        if magic == MAGIC_V1 { i64::from(reader.i8()?) } else { i64::from(reader.i16()?) };
+    let topic = Text::from_utf8(reader.slice(topic_len)?).map_err(|_| Damage::Topic)?;
+    let properties_len = i64::from(reader.i16()?);
+    let properties = Properties::from_bytes(reader.slice(properties_len)?);
+    if reader.at != bytes.len() {
+        return Err(Damage::LeftOver(bytes.len() - reader.at));
+    }
+    Ok(MessageExt {
+        topic,
+        queue_id,
+        queue_offset,
+        commit_log_offset,
+        flag,
+        sys_flag,
+        born_timestamp,
+        born_host,
+        store_timestamp,
+        store_host,
+        reconsume_times,
+        prepared_transaction_offset,
+        body_crc,
+        body,
+        properties,
+        store_size,
+    })
+}
+
+struct Reader<'a> {
+    bytes: &'a Bytes,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Damage> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let found = rest.first_chunk::<N>().ok_or(Damage::Cut(self.at))?;
+        self.at += N;
+        Ok(*found)
+    }
+
+    fn i8(&mut self) -> Result<i8, Damage> {
+        self.take().map(i8::from_be_bytes)
+    }
+
+    fn i16(&mut self) -> Result<i16, Damage> {
+        self.take().map(i16::from_be_bytes)
+    }
+
+    fn i32(&mut self) -> Result<i32, Damage> {
+        self.take().map(i32::from_be_bytes)
+    }
+
+    fn i64(&mut self) -> Result<i64, Damage> {
+        self.take().map(i64::from_be_bytes)
+    }
+
+    fn host(&mut self, v6: bool) -> Result<SocketAddr, Damage> {
+        let address: IpAddr = if v6 { self.take::<16>()?.into() } else { self.take::<4>()?.into() };
+        let at = self.at;
+        let port = u16::try_from(self.i32()?).map_err(|_| Damage::Port(at))?;
+        Ok(SocketAddr::new(address, port))
+    }
+
+    fn slice(&mut self, length: i64) -> Result<Bytes, Damage> {
+        let length = usize::try_from(length).map_err(|_| Damage::Length(self.at))?;
+        let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
+        let end = end.ok_or(Damage::Cut(self.at))?;
+        let slice = self.bytes.slice(self.at..end);
+        self.at = end;
+        Ok(slice)
+    }
+}
+
+/// CRC-32 as upstream stores it, without the highest bit (`common/UtilAll.java`, `crc32`).
+pub(super) fn body_crc(body: &[u8]) -> u32 {
+    crc32fast::hash(body) & 0x7fff_ffff
+}
+
+/// Writes a message in the store format: V1, or V2 if its topic is longer than 127 bytes. Total size, checksum and the address
+/// bits of the system flag are computed; `store_size` and `body_crc` of `message` are not looked at.
+///
+/// For brokers in tests, and for tools. Lengths that do not fit their words are cut by the caller's duty: topics up to
+/// 32,767 bytes and properties likewise.
+pub fn encode_message(message: &MessageExt, out: &mut BytesMut) {
+    let start = out.len();
+    let long_topic = message.topic.len() > 127;
+    let flag_of = |address: SocketAddr, bit| if address.is_ipv6() { bit } else { SysFlag(0) };
+    let sys_flag = message
+        .sys_flag
+        .without(SysFlag::BORN_HOST_V6.with(SysFlag::STORE_HOST_V6))
+        .with(flag_of(message.born_host, SysFlag::BORN_HOST_V6))
+        .with(flag_of(message.store_host, SysFlag::STORE_HOST_V6));
+    out.put_i32(0);
+    out.put_i32(if long_topic { MAGIC_V2 } else { MAGIC_V1 });
+    out.put_u32(body_crc(&message.body));
+    out.put_i32(message.queue_id);
+    out.put_i32(message.flag);
+    out.put_i64(message.queue_offset);
+    out.put_i64(message.commit_log_offset);
+    out.put_i32(sys_flag.0);
+    out.put_i64(message.born_timestamp);
+    put_host(message.born_host, out);
+    out.put_i64(message.store_timestamp);
+    put_host(message.store_host, out);
+    out.put_i32(message.reconsume_times);
+    out.put_i64(message.prepared_transaction_offset);
+    out.put_u32(message.body.len() as u32);
+    out.put_slice(&message.body);
+    if long_topic {
+        out.put_u16(message.topic.len() as u16);
+    } else {
+        out.put_u8(message.topic.len() as u8);
+    }
+    out.put_slice(message.topic.as_bytes());
+    let properties = message.properties.as_bytes();
+    out.put_u16(properties.len() as u16);
+    out.put_slice(properties);
+    let total = (out.len() - start) as u32;
+    if let Some(word) = out.get_mut(start..start + 4) {
+        word.copy_from_slice(&total.to_be_bytes());
+    }
+}
+
+fn put_host(host: SocketAddr, out: &mut BytesMut) {
+    match host.ip() {
+        IpAddr::V4(address) => out.put_slice(&address.octets()),
+        IpAddr::V6(address) => out.put_slice(&address.octets()),
+    }
+    out.put_i32(i32::from(host.port()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::property;
+
+    fn message(topic: &'static str, host: &str) -> MessageExt {
+        let host = host.parse().unwrap();
+        MessageExt {
+            topic: Text::from(topic),
+            queue_id: 3,
+            queue_offset: 100,
+            commit_log_offset: 123_456,
+            flag: 0,
+            sys_flag: SysFlag(0),
+            born_timestamp: 1_700_000_000_000,
+            born_host: host,
+            store_timestamp: 1_700_000_000_123,
+            store_host: host,
+            reconsume_times: 0,
+            prepared_transaction_offset: 0,
+            body_crc: body_crc(b"hello rocketmq"),
+            body: Bytes::from_static(b"hello rocketmq"),
+            properties: Properties::from_bytes(Bytes::from_static(b"TAGS\x01TagA\x02")),
+            store_size: 0,
+        }
+    }
+
+    fn encoded(message: &MessageExt) -> Bytes {
+        let mut out = BytesMut::new();
+        encode_message(message, &mut out);
+        out.freeze()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for (topic, host) in [("T", "10.0.0.1:50000"), ("T", "[2001:db8::1]:1")] {
+            let original = message(topic, host);
+            let bytes = encoded(&original);
+            let read = decode_messages(bytes.clone()).next().unwrap().unwrap();
+            assert_eq!(read.store_size as usize, bytes.len());
+            let sys_flag = if host.starts_with('[') { SysFlag(0x30) } else { SysFlag(0) };
+            assert_eq!(read, MessageExt { store_size: read.store_size, sys_flag, ..original });
+            assert!(read.crc_matches());
+            assert_eq!(read.tag(), Some("TagA"));
+            assert_eq!(read.properties.get(property::KEYS), None);
+        }
+    }
+
+    #[test]
+    fn a_damaged_message_does_not_hide_its_neighbours() {
+        let good = encoded(&message("T", "10.0.0.1:1"));
+        let damaged = |at: usize, value: u8| {
+            let mut bytes = good.to_vec();
+            bytes[at] = value;
+            bytes
+        };
+        let check = |bad: Vec<u8>, damage: Damage| {
+            let pull = [&good[..], &bad, &good].concat();
+            let read: Vec<_> = decode_messages(pull.into()).collect();
+            assert!(read.len() == 3 && read[0].is_ok() && read[2].is_ok(), "{damage:?}");
+            let lost = read[1].as_ref().unwrap_err();
+            assert_eq!(lost.damage, damage);
+            assert_eq!(&lost.bytes, &bad);
+        };
+        check(damaged(7, 0), Damage::Magic(0xDAA3_2000_u32 as i32));
+        check(damaged(good.len() - 11, 9), Damage::LeftOver(1));
+        check(damaged(87, 13), Damage::Cut(102));
+        check(damaged(84, 0x80), Damage::Length(88));
+        check(damaged(84, 0x7f), Damage::Cut(88));
+        check(damaged(53, 1), Damage::Port(52));
+    }
+
+    #[test]
+    fn a_total_size_that_leads_nowhere_ends_the_pull() {
+        let good = encoded(&message("T", "10.0.0.1:1"));
+        let pull = [&good[..], &[0, 0, 0, 1, 9, 9]].concat();
+        let read: Vec<_> = decode_messages(pull.into()).collect();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[1].as_ref().unwrap_err().damage, Damage::TotalSize);
+    }
+}

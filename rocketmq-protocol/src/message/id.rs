@@ -1,0 +1,240 @@
+//! Ids of messages: where one is stored, and what its producer called it.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
+
+use thiserror::Error;
+
+/// The longest id in either form: 28 bytes as hexadecimal digits.
+const LONGEST: usize = 56;
+
+/// The text of a message id, held in place: no heap, and cheap to copy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId {
+    length: u8,
+    text: [u8; LONGEST],
+}
+
+impl MessageId {
+    /// An id of up to 56 ASCII characters. Anything else is no id that upstream makes.
+    pub fn new(text: &str) -> Option<Self> {
+        let length = u8::try_from(text.len()).ok()?;
+        let mut held = [0; LONGEST];
+        held.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        text.is_ascii().then_some(Self { length, text: held })
+    }
+
+    /// Upper-case hexadecimal digits, as upstream writes ids.
+    fn of_bytes<const N: usize>(parts: [&[u8]; N]) -> Self {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        let mut held = [0; LONGEST];
+        let mut length = 0;
+        let bytes = parts.into_iter().flatten();
+        for (place, byte) in held.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+            *place = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+            length += 2;
+        }
+        Self { length, text: held }
+    }
+
+    /// The characters.
+    pub fn as_str(&self) -> &str {
+        let text = self.text.get(..usize::from(self.length)).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl AsRef<str> for MessageId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// Where a message is stored (`common/message/MessageDecoder.java`, `createMessageId`).
+///
+/// As text: the broker's address, its port and the offset in its commit log, 32 hexadecimal digits for IPv4 and 56 for
+/// IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OffsetMessageId {
+    /// The broker's address.
+    pub store_host: SocketAddr,
+    /// The position in its commit log.
+    pub commit_log_offset: i64,
+}
+
+impl OffsetMessageId {
+    /// The id as text.
+    pub fn to_message_id(self) -> MessageId {
+        let port = i32::from(self.store_host.port()).to_be_bytes();
+        let offset = self.commit_log_offset.to_be_bytes();
+        match self.store_host.ip() {
+            IpAddr::V4(address) => MessageId::of_bytes([&address.octets(), &port, &offset]),
+            IpAddr::V6(address) => MessageId::of_bytes([&address.octets(), &port, &offset]),
+        }
+    }
+}
+
+impl fmt::Display for OffsetMessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.to_message_id(), f)
+    }
+}
+
+/// A text that is no offset message id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("not an offset message id: 32 or 56 hexadecimal digits with a port up to 65535 are")]
+pub struct InvalidMessageId;
+
+impl FromStr for OffsetMessageId {
+    type Err = InvalidMessageId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMessageId> {
+        let mut bytes = [0; LONGEST / 2];
+        let digits = text.as_bytes();
+        let held = bytes.get_mut(..digits.len() / 2).ok_or(InvalidMessageId)?;
+        for (byte, pair) in held.iter_mut().zip(digits.chunks(2)) {
+            let pair = std::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'));
+            *byte = u8::from_str_radix(pair.ok_or(InvalidMessageId)?, 16)
+                .map_err(|_| InvalidMessageId)?;
+        }
+        let (address, rest): (IpAddr, &[u8]) = match digits.len() {
+            32 => bytes.split_first_chunk::<4>().map(|(ip, rest)| (IpAddr::from(*ip), rest)),
+            56 => bytes.split_first_chunk::<16>().map(|(ip, rest)| (IpAddr::from(*ip), rest)),
+            _ => None,
+        }
+        .ok_or(InvalidMessageId)?;
+        let (port, rest) = rest.split_first_chunk::<4>().ok_or(InvalidMessageId)?;
+        let port = u16::try_from(i32::from_be_bytes(*port)).map_err(|_| InvalidMessageId)?;
+        let offset = rest.first_chunk::<8>().ok_or(InvalidMessageId)?;
+        Ok(Self {
+            store_host: SocketAddr::new(address, port),
+            commit_log_offset: i64::from_be_bytes(*offset),
+        })
+    }
+}
+
+/// What is the same in all ids that one process makes (`common/message/MessageClientIDSetter.java`).
+///
+/// ```text
+/// address 4|16 │ process id u16 │ a number of the process u32 │ ms since the month began u32 │ counter u16
+/// ```
+///
+/// The clock is there for people. Ids are unique by address, process, number and counter as long as fewer than 65,536 are made
+/// within a millisecond.
+#[derive(Debug, Clone, Copy)]
+pub struct UniqueIdPrefix {
+    address: IpAddr,
+    process: u16,
+    number: u32,
+}
+
+impl UniqueIdPrefix {
+    /// `process`: the process id, of which the low 16 bits count. `number`: anything that differs between processes.
+    pub fn new(address: IpAddr, process: u32, number: u32) -> Self {
+        Self { address, process: process as u16, number }
+    }
+
+    /// The id for the `counter`-th message, made at `now`, in milliseconds since 1970.
+    pub fn id(&self, now: i64, counter: u32) -> MessageId {
+        let process = self.process.to_be_bytes();
+        let number = self.number.to_be_bytes();
+        // Java keeps 32 bits of the difference; a month has more than fit into 31.
+        let millis = ((now - month_start(now)) as u32).to_be_bytes();
+        let counter = (counter as u16).to_be_bytes();
+        match self.address {
+            IpAddr::V4(ip) => {
+                MessageId::of_bytes([&ip.octets(), &process, &number, &millis, &counter])
+            }
+            IpAddr::V6(ip) => {
+                MessageId::of_bytes([&ip.octets(), &process, &number, &millis, &counter])
+            }
+        }
+    }
+}
+
+const DAY: i64 = 86_400_000;
+
+/// Midnight of the first day of the month, in milliseconds since 1970. Java takes local time; nothing depends on it.
+fn month_start(now: i64) -> i64 {
+    (now.div_euclid(DAY) - day_of_month(now.div_euclid(DAY)) + 1) * DAY
+}
+
+/// The day of the month, from 1, of a day counted from 1 January 1970.
+///
+/// Years are counted from March, so that the leap day is the last of a year; 146,097 days are 400 years.
+fn day_of_month(day: i64) -> i64 {
+    let day = day + 719_468;
+    let of_era = day.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    of_year - (153 * month + 2) / 5 + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offset_ids_have_the_form_of_java() {
+        let check = |host: &str, offset, text: &str| {
+            let id =
+                OffsetMessageId { store_host: host.parse().unwrap(), commit_log_offset: offset };
+            assert_eq!(id.to_string(), text);
+            assert_eq!(text.parse(), Ok(id));
+            assert_eq!(text.to_lowercase().parse(), Ok(id));
+        };
+        check("10.0.0.2:10911", 123_456, "0A00000200002A9F000000000001E240");
+        check(
+            "[2001:db8::2]:10911",
+            123_456,
+            "20010DB800000000000000000000000200002A9F000000000001E240",
+        );
+        for wrong in
+            ["", "0A", "0A00000200012A9F000000000001E240", "xA00000200002A9F000000000001E240"]
+        {
+            assert_eq!(wrong.parse::<OffsetMessageId>(), Err(InvalidMessageId), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn unique_ids_have_the_form_of_java() {
+        let check = |address: &str, process, number, since, counter, text: &str| {
+            let november_2023: i64 = 1_698_796_800_000;
+            let prefix = UniqueIdPrefix::new(address.parse().unwrap(), process, number);
+            assert_eq!(prefix.id(november_2023 + since, counter).as_str(), text);
+        };
+        check("127.0.0.1", 3868, 0x18B4_AAC2, 100_000, 0, "7F0000010F1C18B4AAC2000186A00000");
+        let later = 1_203_200_000;
+        check("10.0.0.1", 70_000, 0x18B4_AAC2, later, 65_537, "0A000001117018B4AAC247B760000001");
+        let v6 = "20010DB80000000000000000000000010001DEADBEEF47B760000001";
+        check("2001:db8::1", 1, 0xDEAD_BEEF, later, 1, v6);
+    }
+
+    #[test]
+    fn months_begin_on_their_first_day() {
+        let check = |day: i64, expected: i64| assert_eq!(day_of_month(day), expected, "day {day}");
+        check(0, 1); // 1 January 1970
+        check(58, 28); // 28 February 1970
+        check(59, 1);
+        check(11_016, 29); // 29 February 2000
+        check(19_662, 1); // 1 November 2023
+        check(19_691, 30);
+        check(-1, 31);
+    }
+}
