@@ -1,1 +1,34 @@
 //! What a client believes about the cluster: names, routes, heartbeats, and which server to ask next.
+//!
+//! ```text
+//!   name servers ──answers──► RouteTable ──► TopicRoute: queues to send to, queues to read from
+//!        ▲                        │
+//!   NameServers, RefreshSchedule  └────────► addresses of brokers ──► heartbeats, calls
+//!   (whom to ask, and when)
+//! ```
+//!
+//! Nothing here waits, reads a clock or opens a socket: time is an argument, and whoever drives these tables does the asking. Names
+//! are kept as `Arc<str>`, never as slices of the frame they came in.
+
+mod heartbeat;
+mod name_servers;
+mod queue;
+mod refresh;
+mod select;
+mod table;
+pub mod topic_route;
+
+pub use heartbeat::{Groups, HEARTBEAT_INTERVAL, INNER_PRODUCER_GROUP};
+pub use name_servers::{NameServerListError, NameServers};
+pub use queue::MessageQueue;
+pub use refresh::{REFRESH_INTERVAL, RETRY_INTERVAL, RefreshSchedule};
+pub use select::{SendPlan, queue_by_hash};
+pub use table::{DENIAL_CONFIRMED_AFTER, RouteChange, RouteTable};
+pub use topic_route::TopicRoute;
+
+/// Some instant, for tests: there is no other way to make one.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests start somewhere")]
+fn any_instant() -> std::time::Instant {
+    std::time::Instant::now()
+}
