@@ -1,0 +1,159 @@
+//! [`Config`]: everything a group is told once.
+
+use std::{sync::Arc, time::Duration};
+
+use rocketmq_protocol::body::SubscriptionData;
+
+use crate::{
+    error::ConfigError,
+    flow::{Limits, TopicLimits},
+    offsets::StartFrom,
+    rebalance::{Allocate, Averagely},
+};
+
+/// The options of a [`ConsumerGroup`](crate::ConsumerGroup), checked when the group is made.
+///
+/// Numbers without a remark are Java's (`DefaultMQPushConsumer`).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// The group.
+    pub group: Arc<str>,
+    /// This member: the client id under which heartbeats are sent.
+    pub client_id: Arc<str>,
+    /// What to read. The group's retry topic is added by itself.
+    pub subscriptions: Vec<SubscriptionData>,
+    /// Where to start a queue for which the group has no offset. Default: the end, as Java does.
+    pub start_from: StartFrom,
+    /// How queues are shared out. All members of a group must have the same.
+    pub strategy: Arc<dyn Allocate>,
+    /// Spreads timers of many members apart. Equal seeds and equal inputs give equal runs.
+    pub seed: u64,
+
+    /// Messages asked for with one pull. Default 32, 1 to 1,024. Brokers have limits of their own, 32 by default.
+    pub pull_batch: u32,
+    /// Bytes asked for with one pull. Default 256 KiB.
+    pub pull_batch_bytes: u32,
+    /// How long a broker may hold a pull that finds nothing. Default 15 s. Brokers look at held pulls every 5 s.
+    pub suspend: Duration,
+    /// After this a pull counts as unanswered. Default 30 s; at least 5 s more than `suspend`.
+    pub pull_timeout: Duration,
+    /// Pause between an answer with messages and the next pull. Default none.
+    pub pull_interval: Duration,
+    /// Pause after a pull that failed (`pullTimeDelayMillsWhenException`). Default 1 s. Flow control by the broker has
+    /// a pause of its own, 20 ms.
+    pub retry_delay: Duration,
+    /// Whether pulls carry the subscription, so that the broker need not know it from a heartbeat
+    /// (`postSubscriptionWhenPull`). Default no.
+    pub post_subscription: bool,
+
+    /// What one queue may hold.
+    pub limits: Limits,
+    /// What the queues of one topic may hold together.
+    pub topic_limits: TopicLimits,
+    /// Bytes that all queues may hold together. Default 256 MiB; Java has no such limit, and 100 MiB for each of its
+    /// queues.
+    pub budget: Option<u64>,
+
+    /// After so many redeliveries a message goes to the dead-letter topic (`maxReconsumeTimes`). Default 16.
+    pub max_redeliveries: u32,
+    /// When a message could not be sent back it is delivered here again, after this. Default 5 s.
+    pub redelivery_delay: Duration,
+
+    /// How often offsets that have moved are committed. Default 5 s.
+    pub commit_interval: Duration,
+    /// How long a queue that moves to another member waits for its running handlers. Default 1 s. Java does not wait,
+    /// and throws their results away.
+    pub revoke_grace: Duration,
+    /// How long to leave a new queue alone while its former owner, if there are other members, commits its offset.
+    /// Default 500 ms. Java waits as long, but reads the offset before.
+    pub acquire_delay: Duration,
+    /// How often to rebalance when the last round found all in order. Default 20 s, and up to a tenth less.
+    pub rebalance_interval: Duration,
+    /// How often to try again when it did not. Default 1 s.
+    pub rebalance_retry: Duration,
+    /// How often heartbeats are sent: a member that brokers do not list for so long has lost its queues. Default 30 s.
+    pub heartbeat_interval: Duration,
+    /// After this a request other than a pull counts as unanswered. Default 5 s.
+    pub request_timeout: Duration,
+}
+
+impl Config {
+    /// The options for this member of this group, all others as Java has them.
+    pub fn new(group: impl Into<Arc<str>>, client_id: impl Into<Arc<str>>, seed: u64) -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            group: group.into(),
+            client_id: client_id.into(),
+            subscriptions: Vec::new(),
+            start_from: StartFrom::Last,
+            strategy: Arc::new(Averagely),
+            seed,
+            pull_batch: 32,
+            pull_batch_bytes: 256 << 10,
+            suspend: seconds(15),
+            pull_timeout: seconds(30),
+            pull_interval: Duration::ZERO,
+            retry_delay: seconds(1),
+            post_subscription: false,
+            limits: Limits::JAVA,
+            topic_limits: TopicLimits::default(),
+            budget: Some(256 << 20),
+            max_redeliveries: 16,
+            redelivery_delay: seconds(5),
+            commit_interval: seconds(5),
+            revoke_grace: seconds(1),
+            acquire_delay: Duration::from_millis(500),
+            rebalance_interval: seconds(20),
+            rebalance_retry: seconds(1),
+            heartbeat_interval: seconds(30),
+            request_timeout: seconds(5),
+        }
+    }
+
+    /// Checks what can be checked without a broker, with the ranges of `DefaultMQPushConsumerImpl.checkConfig`.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let blank = |text: &str| text.trim().is_empty();
+        if blank(&self.group) {
+            return Err(ConfigError::Blank("group"));
+        }
+        if blank(&self.client_id) {
+            return Err(ConfigError::Blank("client_id"));
+        }
+        range("pull_batch", self.pull_batch.into(), 1, 1_024)?;
+        range("pull_batch_bytes", self.pull_batch_bytes.into(), 1, i32::MAX as u64)?;
+        range("limits.messages", self.limits.messages as u64, 1, 65_535)?;
+        range("limits.bytes", self.limits.bytes, 1, 1 << 30)?;
+        range("limits.span", self.limits.span, 1, 65_535)?;
+        if let Some(messages) = self.topic_limits.messages {
+            range("topic_limits.messages", messages as u64, 1, 6_553_500)?;
+        }
+        if let Some(bytes) = self.topic_limits.bytes {
+            range("topic_limits.bytes", bytes, 1, 102_400 << 20)?;
+        }
+        range("max_redeliveries", self.max_redeliveries.into(), 0, i32::MAX as u64)?;
+        range("pull_interval (ms)", self.pull_interval.as_millis() as u64, 0, 65_535)?;
+        let held = (self.suspend + Duration::from_secs(5)).as_millis() as u64;
+        range("pull_timeout (ms)", self.pull_timeout.as_millis() as u64, held, u64::MAX)?;
+        for (option, interval) in [
+            ("retry_delay (ms)", self.retry_delay),
+            ("redelivery_delay (ms)", self.redelivery_delay),
+            ("commit_interval (ms)", self.commit_interval),
+            ("rebalance_interval (ms)", self.rebalance_interval),
+            ("rebalance_retry (ms)", self.rebalance_retry),
+            ("heartbeat_interval (ms)", self.heartbeat_interval),
+            ("request_timeout (ms)", self.request_timeout),
+        ] {
+            range(option, interval.as_millis() as u64, 1, u64::MAX)?;
+        }
+        Ok(())
+    }
+}
+
+fn range(option: &'static str, value: u64, least: u64, most: u64) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(ConfigError::Range { option, value, least, most })
+    }
+}

@@ -1,0 +1,115 @@
+//! [`Delivery`]: one message on its way to a handler.
+
+use std::{fmt, slice, sync::Arc, vec};
+
+use rocketmq_protocol::message::{MessageExt, Undecodable};
+use rocketmq_route::MessageQueue;
+
+use crate::io::DeliveryId;
+
+/// What one pull brought and kept: one allocation for all of its messages.
+pub(crate) struct Pulled {
+    pub(crate) queue: MessageQueue,
+    pub(crate) messages: Vec<Result<MessageExt, Undecodable>>,
+}
+
+impl fmt::Debug for Pulled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} messages of {:?}", self.messages.len(), self.queue)
+    }
+}
+
+/// One message, or bytes that should have been one, to be handled and then settled under its [`id`](Self::id).
+///
+/// A clone costs a reference count. While one is alive, so are all messages that came with the same pull: they lie in
+/// one frame.
+#[derive(Clone)]
+pub struct Delivery {
+    pub(crate) id: DeliveryId,
+    pub(crate) pulled: Arc<Pulled>,
+    pub(crate) index: u32,
+    pub(crate) local_attempts: u32,
+}
+
+impl Delivery {
+    /// What to settle.
+    pub fn id(&self) -> DeliveryId {
+        self.id
+    }
+
+    /// The queue that was read. For a redelivered message it is one of the group's retry topic, while the message
+    /// shows the topic that it was first sent to.
+    pub fn queue(&self) -> &MessageQueue {
+        &self.pulled.queue
+    }
+
+    /// The message.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes at this place of the answer are no message: a poison delivery. It is settled like any other.
+    pub fn message(&self) -> Result<&MessageExt, &Undecodable> {
+        self.pulled.messages[self.index as usize].as_ref()
+    }
+
+    /// How often the message has been delivered before: by brokers, and here where it could not be sent back.
+    pub fn reconsume_times(&self) -> i32 {
+        let by_brokers = self.message().map_or(0, |message| message.reconsume_times);
+        by_brokers.saturating_add_unsigned(self.local_attempts)
+    }
+}
+
+impl PartialEq for Delivery {
+    /// Two deliveries are the same if they are to be settled under the same name after the same number of attempts.
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.local_attempts == other.local_attempts
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of {:?}", self.id, self.queue())?;
+        if self.message().is_err() {
+            f.write_str(" (poison)")?;
+        }
+        match self.reconsume_times() {
+            0 => Ok(()),
+            times => write!(f, " after {times} attempts"),
+        }
+    }
+}
+
+/// Deliveries of one queue, in order, at least one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    pub(crate) deliveries: Vec<Delivery>,
+}
+
+impl Batch {
+    /// How many there are.
+    #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
+    pub fn len(&self) -> usize {
+        self.deliveries.len()
+    }
+
+    /// The deliveries.
+    pub fn iter(&self) -> slice::Iter<'_, Delivery> {
+        self.deliveries.iter()
+    }
+}
+
+impl IntoIterator for Batch {
+    type Item = Delivery;
+    type IntoIter = vec::IntoIter<Delivery>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.deliveries.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Batch {
+    type Item = &'a Delivery;
+    type IntoIter = slice::Iter<'a, Delivery>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

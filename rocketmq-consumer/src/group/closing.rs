@@ -1,0 +1,115 @@
+//! Closing, in order: nothing is pulled any more, handlers come back, offsets are committed, brokers are told.
+//!
+//! ```text
+//!   Running ── Close ──► Draining ──► Committing ──► Unregistering ──► Closed
+//!                        until all     until brokers  until all brokers
+//!                        deliveries    have all       have been told,
+//!                        are back,     positions,     or 3 s
+//!                        or `grace`    or 5 s
+//! ```
+
+use std::time::{Duration, Instant};
+
+use super::ConsumerGroup;
+use crate::{
+    io::{Action, CloseReport, Event, Leftovers, Now},
+    queue::{ANSWER_GRACE, Revoking, Stage},
+};
+
+/// How far the group has come on its way out.
+#[derive(Debug)]
+pub(super) enum Phase {
+    Running,
+    Draining { until: Instant },
+    Committing { until: Instant },
+    Unregistering { until: Instant, report: CloseReport },
+    Closed,
+}
+
+const UNREGISTER_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Phase {
+    pub(super) fn next(&self) -> Option<Instant> {
+        match self {
+            Self::Running | Self::Closed => None,
+            Self::Draining { until }
+            | Self::Committing { until }
+            | Self::Unregistering { until, .. } => Some(*until),
+        }
+    }
+}
+
+impl ConsumerGroup {
+    pub(super) fn close(&mut self, now: Now, grace: Duration) {
+        if !matches!(self.phase, Phase::Running) {
+            self.out
+                .event(Event::Unexpected { input: "Close", why: "the group is closing already" });
+            return;
+        }
+        let until = now.monotonic + grace;
+        self.round.stop();
+        for slot in self.queues.slots() {
+            self.revoke(now, slot, until);
+        }
+        self.phase = Phase::Draining { until };
+    }
+
+    pub(super) fn unregistered(&mut self) {
+        if let Phase::Unregistering { report, .. } = self.phase {
+            self.closed(report);
+        } else {
+            self.counters.late_answers += 1;
+        }
+    }
+
+    /// Takes every step whose condition is met.
+    pub(super) fn go_on_closing(&mut self, now: Now) {
+        if let Phase::Draining { until } = self.phase
+            && (until <= now.monotonic || self.all_leaving(|queue| queue.is_drained(now.monotonic)))
+        {
+            self.phase = Phase::Committing { until: now.monotonic + self.config.request_timeout };
+            self.committer.want_all();
+            self.flush_commits(now);
+        }
+        if let Phase::Committing { until } = self.phase
+            && (until <= now.monotonic || self.all_leaving(|queue| !queue.ledger.is_dirty()))
+        {
+            self.unregister(now);
+        }
+        if let Phase::Unregistering { until, report } = self.phase
+            && until <= now.monotonic
+        {
+            self.closed(report);
+        }
+    }
+
+    fn all_leaving(&self, is_so: impl Fn(&Revoking) -> bool) -> bool {
+        self.queues.iter().all(|queue| match &queue.stage {
+            Stage::Revoking(revoking) => is_so(revoking),
+            Stage::Acquiring(_) | Stage::Reading(_) => true,
+        })
+    }
+
+    fn unregister(&mut self, now: Now) {
+        let mut report = CloseReport::default();
+        for slot in self.queues.slots() {
+            let left = match self.queues.get(slot).map(|queue| &queue.stage) {
+                Some(Stage::Revoking(revoking)) => revoking.leftovers(),
+                _ => Leftovers::default(),
+            };
+            report.undelivered += left.undelivered;
+            report.unsettled += left.unsettled;
+            report.uncommitted += usize::from(left.position.is_some() && !left.committed);
+            self.release(slot, left);
+        }
+        let deadline = now.monotonic + UNREGISTER_TIMEOUT;
+        self.out.push(Action::Unregister { deadline });
+        self.phase = Phase::Unregistering { until: deadline + ANSWER_GRACE, report };
+    }
+
+    fn closed(&mut self, report: CloseReport) {
+        self.phase = Phase::Closed;
+        self.timers.clear();
+        self.out.event(Event::Closed(report));
+    }
+}

@@ -1,0 +1,125 @@
+//! [`Acquiring`]: finding the offset to begin at.
+//!
+//! ```text
+//!   Waiting ── time ──► AskingStored ── At ──────────────────────────► begin
+//!      ▲                  │      └── Never ──► a rule ── known ──────► begin
+//!      │                  │                      └──► AskingStart ───► begin
+//!      └─ failed, silent ─┴─────────────────────────────────┘
+//! ```
+//!
+//! Only the broker's explicit "never" leads to the rule for new queues. A question without an answer is asked again:
+//! taken for "none" it would read a whole queue again, or pass over what is in it.
+
+use std::time::Instant;
+
+use super::{Context, Tenure};
+use crate::{
+    io::{Action, Event, Failure, Seek, Stored},
+    offsets::{Start, start},
+};
+
+/// A queue without an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acquiring {
+    /// The question is asked then.
+    Waiting { until: Instant },
+    /// For what the group has stored.
+    AskingStored { deadline: Instant },
+    /// For where to start instead.
+    AskingStart { deadline: Instant },
+}
+
+impl Acquiring {
+    /// A queue whose offset is asked for then.
+    pub(crate) fn at(until: Instant) -> Self {
+        Self::Waiting { until }
+    }
+
+    pub(crate) fn next(&self) -> Instant {
+        match *self {
+            Self::Waiting { until } => until,
+            Self::AskingStored { deadline } | Self::AskingStart { deadline } => deadline,
+        }
+    }
+
+    pub(crate) fn timeout(&mut self, tenure: &Tenure, ctx: &mut Context<'_>) {
+        if self.next() > ctx.now.monotonic {
+            return;
+        }
+        match self {
+            Self::Waiting { .. } => {
+                let deadline = ctx.now.monotonic + ctx.config.request_timeout;
+                let Tenure { queue, epoch } = tenure.clone();
+                ctx.out.push(Action::QueryStoredOffset { queue, epoch, deadline });
+                *self = Self::AskingStored { deadline };
+            }
+            Self::AskingStored { .. } | Self::AskingStart { .. } => self.again(ctx),
+        }
+    }
+
+    /// The answer is the offset to begin at, if that is known now.
+    pub(crate) fn stored(
+        &mut self,
+        tenure: &Tenure,
+        ctx: &mut Context<'_>,
+        answer: Result<Stored, Failure>,
+    ) -> Option<i64> {
+        if !matches!(self, Self::AskingStored { .. }) {
+            ctx.counters.late_answers += 1;
+            return None;
+        }
+        match answer {
+            Ok(Stored::At(offset)) => self.checked("StoredOffset", ctx, offset),
+            Ok(Stored::Never) => match start(ctx.config.start_from, ctx.is_retry_topic) {
+                Start::At(offset) => Some(offset),
+                Start::Ask(seek) => {
+                    self.ask(tenure, ctx, seek);
+                    None
+                }
+            },
+            Err(_) => {
+                self.again(ctx);
+                None
+            }
+        }
+    }
+
+    /// The answer is the offset to begin at, if that is known now.
+    pub(crate) fn sought(
+        &mut self,
+        ctx: &mut Context<'_>,
+        answer: Result<i64, Failure>,
+    ) -> Option<i64> {
+        if !matches!(self, Self::AskingStart { .. }) {
+            ctx.counters.late_answers += 1;
+            return None;
+        }
+        match answer {
+            Ok(offset) => self.checked("StartOffset", ctx, offset),
+            Err(_) => {
+                self.again(ctx);
+                None
+            }
+        }
+    }
+
+    fn ask(&mut self, tenure: &Tenure, ctx: &mut Context<'_>, seek: Seek) {
+        let deadline = ctx.now.monotonic + ctx.config.request_timeout;
+        let Tenure { queue, epoch } = tenure.clone();
+        ctx.out.push(Action::QueryStartOffset { queue, epoch, seek, deadline });
+        *self = Self::AskingStart { deadline };
+    }
+
+    fn checked(&mut self, input: &'static str, ctx: &mut Context<'_>, offset: i64) -> Option<i64> {
+        if offset >= 0 {
+            return Some(offset);
+        }
+        ctx.out.event(Event::Unexpected { input, why: "the offset is negative" });
+        self.again(ctx);
+        None
+    }
+
+    fn again(&mut self, ctx: &Context<'_>) {
+        *self = Self::Waiting { until: ctx.now.monotonic + ctx.config.retry_delay };
+    }
+}

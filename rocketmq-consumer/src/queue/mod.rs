@@ -1,0 +1,314 @@
+//! One queue, from its assignment to this member until another one has it.
+//!
+//! ```text
+//!   acquire ──► Acquiring ── offset known ──► Reading ── revoke ──► Revoking ── handlers done or late,
+//!                   │                        │      ▲                            offset committed ──► gone
+//!                   └── revoke ──► gone      └ move ┘ (a new epoch)
+//! ```
+
+mod acquiring;
+mod arena;
+mod ledger;
+mod reading;
+mod window;
+
+use std::{collections::VecDeque, time::Instant};
+
+use rocketmq_route::MessageQueue;
+
+pub(crate) use acquiring::Acquiring;
+pub(crate) use arena::Queues;
+pub(crate) use ledger::{ANSWER_GRACE, Ledger};
+pub(crate) use reading::{Move, Reading};
+pub use window::{Extent, Window};
+
+use crate::{
+    config::Config,
+    flow::{Budget, Limits},
+    io::{
+        Action, Epoch, Event, Failure, Leftovers, MoveCause, Now, PullAnswer, Settlement, Stored,
+    },
+    pull::Pull,
+    snapshot::Counters,
+    subscriptions::Topic,
+};
+
+/// A queue in one slot of the [arena](Queues).
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) tenure: Tenure,
+    pub(crate) stage: Stage,
+    /// It stands in the line of queues with something to take.
+    pub(crate) in_line: bool,
+}
+
+/// A queue and the name of our time with it.
+#[derive(Debug, Clone)]
+pub(crate) struct Tenure {
+    pub(crate) queue: MessageQueue,
+    pub(crate) epoch: Epoch,
+}
+
+/// Where in its life a queue is.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    Acquiring(Acquiring),
+    Reading(Reading),
+    Revoking(Revoking),
+}
+
+/// A queue that is being given up: nothing is pulled or handed out any more.
+#[derive(Debug)]
+pub(crate) struct Revoking {
+    pub(crate) ledger: Ledger,
+    /// Handlers may take so long.
+    pub(crate) until: Instant,
+    /// The last commit may take so long.
+    pub(crate) give_up: Instant,
+    pub(crate) undelivered: usize,
+}
+
+/// What is around a queue while it handles something.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Now,
+    pub(crate) config: &'a Config,
+    pub(crate) topic: Option<&'a Topic>,
+    /// The queue's limits, with those shared by its topic.
+    pub(crate) limits: Limits,
+    pub(crate) paused: bool,
+    pub(crate) is_retry_topic: bool,
+    pub(crate) out: &'a mut Outbox,
+    pub(crate) budget: &'a mut Budget,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) wishes: Wishes,
+}
+
+/// What a queue wants from the group.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wishes {
+    /// Brokers should hear from us.
+    pub(crate) heartbeat: bool,
+    /// The position should be committed before the next tick.
+    pub(crate) commit: bool,
+}
+
+/// What is to be done, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox(VecDeque<Action>);
+
+impl Outbox {
+    pub(crate) fn push(&mut self, action: Action) {
+        self.0.push_back(action);
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.push(Action::Event(event));
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Action> {
+        self.0.pop_front()
+    }
+}
+
+impl Queue {
+    /// The broker has told, or not, what it has stored.
+    pub(crate) fn stored_offset(&mut self, ctx: &mut Context<'_>, answer: Result<Stored, Failure>) {
+        let Stage::Acquiring(acquiring) = &mut self.stage else {
+            ctx.counters.late_answers += 1;
+            return;
+        };
+        let stored = match &answer {
+            Ok(Stored::At(offset)) => Some(*offset),
+            Ok(Stored::Never) | Err(_) => None,
+        };
+        if let Some(offset) = acquiring.stored(&self.tenure, ctx, answer) {
+            self.begin(ctx, offset, stored);
+        }
+    }
+
+    /// The broker has told, or not, where to start.
+    pub(crate) fn start_offset(&mut self, ctx: &mut Context<'_>, answer: Result<i64, Failure>) {
+        let Stage::Acquiring(acquiring) = &mut self.stage else {
+            ctx.counters.late_answers += 1;
+            return;
+        };
+        if let Some(offset) = acquiring.sought(ctx, answer) {
+            self.begin(ctx, offset, None);
+        }
+    }
+
+    fn begin(&mut self, ctx: &mut Context<'_>, offset: i64, committed: Option<i64>) {
+        let Tenure { queue, epoch } = self.tenure.clone();
+        ctx.out.event(Event::Started { queue, epoch, offset });
+        let mut reading = Reading::new(ctx.config, offset, committed);
+        reading.look(&self.tenure, ctx);
+        self.stage = Stage::Reading(reading);
+    }
+
+    /// A pull has been answered.
+    pub(crate) fn pulled(
+        &mut self,
+        ctx: &mut Context<'_>,
+        sequence: u32,
+        answer: Result<PullAnswer, Failure>,
+    ) {
+        let Stage::Reading(reading) = &mut self.stage else {
+            ctx.counters.late_answers += 1;
+            return;
+        };
+        if let Some(Move { to, cause }) = reading.pulled(&self.tenure, ctx, sequence, answer) {
+            self.move_to(ctx, to, cause);
+        }
+    }
+
+    /// Reads on elsewhere, in a new epoch: whatever is still under way belongs to the old one. That is why nothing
+    /// need be frozen meanwhile (Java: `OffsetStore.updateAndFreezeOffset`).
+    pub(crate) fn move_to(&mut self, ctx: &mut Context<'_>, to: i64, cause: MoveCause) {
+        let Stage::Reading(reading) = &mut self.stage else { return };
+        let before = self.tenure.epoch;
+        self.tenure.epoch.tenure = before.tenure.wrapping_add(1);
+        reading.cancel(before, ctx);
+        let from = reading.ledger.window.next();
+        reading.restart(to);
+        let Tenure { queue, epoch } = self.tenure.clone();
+        ctx.out.event(Event::Moved { queue, before, epoch, from, to, cause });
+        ctx.wishes.commit = true;
+        reading.look_after_repair(&self.tenure, ctx);
+    }
+
+    /// A handler is done, or gives back.
+    pub(crate) fn settle(&mut self, ctx: &mut Context<'_>, settlement: Settlement) {
+        if let Some(ledger) = self.ledger_mut() {
+            let epoch = settlement.delivery.epoch;
+            ledger.settle(epoch, ctx, settlement.delivery.offset, settlement.outcome);
+        }
+        self.after_settling(ctx);
+    }
+
+    /// A message has been sent back, or not.
+    pub(crate) fn sent_back(
+        &mut self,
+        ctx: &mut Context<'_>,
+        offset: i64,
+        answer: Result<(), Failure>,
+    ) {
+        let Some(ledger) = self.stage.ledger_mut() else { return };
+        ledger.sent_back(&self.tenure, ctx, offset, answer);
+        self.after_settling(ctx);
+    }
+
+    fn after_settling(&mut self, ctx: &mut Context<'_>) {
+        match &mut self.stage {
+            Stage::Acquiring(_) => {}
+            Stage::Reading(reading) => reading.look_if_room(&self.tenure, ctx),
+            Stage::Revoking(revoking) => revoking.abandon(),
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn timeout(&mut self, ctx: &mut Context<'_>) {
+        match &mut self.stage {
+            Stage::Acquiring(acquiring) => acquiring.timeout(&self.tenure, ctx),
+            Stage::Reading(reading) => reading.timeout(&self.tenure, ctx),
+            Stage::Revoking(revoking) => revoking.ledger.expire(&self.tenure, ctx),
+        }
+        self.after_settling(ctx);
+    }
+
+    /// When [`timeout`](Self::timeout) has something to do.
+    pub(crate) fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        match &self.stage {
+            Stage::Acquiring(acquiring) => Some(acquiring.next()),
+            Stage::Reading(reading) => reading.next(),
+            Stage::Revoking(revoking) => {
+                let ends = [revoking.until, revoking.give_up].into_iter().filter(|at| *at > now);
+                ends.chain(revoking.ledger.next()).min()
+            }
+        }
+    }
+
+    /// Stops pulling and handing out. The answer says whether there is anything to wait for.
+    pub(crate) fn revoke(&mut self, ctx: &mut Context<'_>, until: Instant) -> bool {
+        if matches!(self.stage, Stage::Acquiring(_)) {
+            return false;
+        }
+        let Tenure { queue, epoch } = self.tenure.clone();
+        let parted = Stage::Acquiring(Acquiring::at(until));
+        self.stage = match std::mem::replace(&mut self.stage, parted) {
+            Stage::Reading(mut reading) => {
+                reading.cancel(epoch, ctx);
+                ctx.out.event(Event::Revoking { queue, epoch, deadline: until });
+                let give_up = until + ctx.config.request_timeout;
+                let mut revoking =
+                    Revoking { ledger: reading.ledger, until, give_up, undelivered: 0 };
+                revoking.abandon();
+                Stage::Revoking(revoking)
+            }
+            other => other,
+        };
+        true
+    }
+
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
+        match &self.stage {
+            Stage::Acquiring(_) => None,
+            Stage::Reading(reading) => Some(&reading.ledger),
+            Stage::Revoking(revoking) => Some(&revoking.ledger),
+        }
+    }
+
+    pub(crate) fn ledger_mut(&mut self) -> Option<&mut Ledger> {
+        self.stage.ledger_mut()
+    }
+
+    /// Bytes held in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.ledger().map_or(0, |ledger| ledger.window.bytes())
+    }
+
+    /// Whether it would pull if there were room.
+    pub(crate) fn is_starved(&self) -> bool {
+        matches!(&self.stage, Stage::Reading(reading) if matches!(reading.pull, Pull::NoRoom(_)))
+    }
+
+    /// Whether there is something to hand out.
+    pub(crate) fn has_waiting(&self) -> bool {
+        matches!(&self.stage, Stage::Reading(reading) if reading.ledger.window.waiting() > 0)
+    }
+}
+
+impl Stage {
+    fn ledger_mut(&mut self) -> Option<&mut Ledger> {
+        match self {
+            Self::Acquiring(_) => None,
+            Self::Reading(reading) => Some(&mut reading.ledger),
+            Self::Revoking(revoking) => Some(&mut revoking.ledger),
+        }
+    }
+}
+
+impl Revoking {
+    /// Lets go of what will not be handed out any more.
+    fn abandon(&mut self) {
+        self.undelivered += self.ledger.abandon();
+    }
+
+    /// Nothing is to be waited for but the commit.
+    pub(crate) fn is_drained(&self, now: Instant) -> bool {
+        self.ledger.window.out() == 0 || self.until <= now
+    }
+
+    /// Nothing is to be waited for.
+    pub(crate) fn is_done(&self, now: Instant) -> bool {
+        self.is_drained(now) && (!self.ledger.is_dirty() || self.give_up <= now)
+    }
+
+    pub(crate) fn leftovers(&self) -> Leftovers {
+        Leftovers {
+            position: Some(self.ledger.window.position()),
+            committed: !self.ledger.is_dirty(),
+            undelivered: self.undelivered,
+            unsettled: self.ledger.window.out(),
+        }
+    }
+}

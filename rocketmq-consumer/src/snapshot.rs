@@ -1,0 +1,154 @@
+//! [`Snapshot`]: what a group looks like from outside, for running info, metrics and people.
+
+use rocketmq_route::MessageQueue;
+
+use crate::{
+    flow::Pressure,
+    io::Epoch,
+    pull::{Pull, Rest},
+    queue::{Acquiring, Queue, Stage},
+};
+
+/// A group at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Its queues, in order.
+    pub queues: Vec<QueueSnapshot>,
+    /// The consumer is paused.
+    pub paused: bool,
+    /// Bytes held by all queues.
+    pub held_bytes: u64,
+    /// What has happened so far.
+    pub counters: Counters,
+}
+
+impl Snapshot {
+    /// Messages between the committed position and the end of all queues whose end is known.
+    pub fn lag(&self) -> u64 {
+        self.queues.iter().filter_map(QueueSnapshot::lag).sum()
+    }
+}
+
+/// A queue at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueSnapshot {
+    /// The queue.
+    pub queue: MessageQueue,
+    /// Its tenure.
+    pub epoch: Epoch,
+    /// What it is doing, or waiting for.
+    pub activity: Activity,
+    /// The offset to pull next.
+    pub next_offset: Option<i64>,
+    /// The offset up to which everything is settled.
+    pub commit_offset: Option<i64>,
+    /// The offset that the broker is known to have stored.
+    pub committed_offset: Option<i64>,
+    /// First and one past the last offset at the broker, when it last answered.
+    pub broker_range: Option<(i64, i64)>,
+    /// Messages pulled and not settled.
+    pub cached_messages: usize,
+    /// Their bytes.
+    pub cached_bytes: u64,
+    /// The first of them.
+    pub cached_min_offset: Option<i64>,
+    /// The last of them.
+    pub cached_max_offset: Option<i64>,
+    /// How many of them are handed out or being sent back.
+    pub out: usize,
+    /// When the last pull was sent, in milliseconds since the Unix epoch.
+    pub last_pull_at: Option<i64>,
+    /// When a message was last handed out, in milliseconds since the Unix epoch.
+    pub last_consume_at: Option<i64>,
+}
+
+impl QueueSnapshot {
+    /// Messages between the position and the end of the queue; absent until the broker has told the end.
+    pub fn lag(&self) -> Option<u64> {
+        let (_, end) = self.broker_range?;
+        Some(end.saturating_sub(self.commit_offset?).max(0) as u64)
+    }
+}
+
+/// What a queue is doing, or waiting for. Every queue makes progress or has a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activity {
+    /// Leaves its former owner time to commit, or has failed to find its offset and waits for the next try.
+    AboutToAskOffset,
+    /// Waits for the offset that the group has stored.
+    AskingStoredOffset,
+    /// Waits for the offset to start from.
+    AskingStartOffset,
+    /// Waits for the answer to a pull.
+    Pulling,
+    /// Waits for settlements: this limit is exceeded.
+    NoRoom(Pressure),
+    /// Waits for time to pass.
+    Resting(Rest),
+    /// The consumer is paused.
+    Paused,
+    /// Is being given up.
+    Revoking,
+}
+
+/// How often something has happened that is neither an error nor nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Answers to what is not asked any more.
+    pub late_answers: u64,
+    /// Settlements of deliveries whose queue has moved away, or on.
+    pub late_settlements: u64,
+    /// Messages that came again within one epoch, and were dropped.
+    pub repeated: u64,
+    /// Messages that the broker let through and the subscription does not want.
+    pub filtered: u64,
+    /// Messages handed out.
+    pub delivered: u64,
+}
+
+impl QueueSnapshot {
+    pub(crate) fn of(queue: &Queue) -> Self {
+        let window = queue.ledger().map(|ledger| &ledger.window);
+        let usage = window.map(|window| window.usage()).unwrap_or_default();
+        let extent = window.map(|window| window.extent()).unwrap_or_default();
+        let reading = match &queue.stage {
+            Stage::Reading(reading) => Some(reading),
+            Stage::Acquiring(_) | Stage::Revoking(_) => None,
+        };
+        Self {
+            queue: queue.tenure.queue.clone(),
+            epoch: queue.tenure.epoch,
+            activity: activity(&queue.stage),
+            next_offset: window.map(|window| window.next()),
+            commit_offset: window.map(|window| window.position()),
+            committed_offset: queue.ledger().and_then(|ledger| ledger.committed),
+            broker_range: reading.and_then(|reading| reading.range),
+            cached_messages: usage.messages,
+            cached_bytes: usage.bytes,
+            cached_min_offset: extent.first,
+            cached_max_offset: extent.last,
+            out: window.map_or(0, |window| window.out()),
+            last_pull_at: reading.and_then(|reading| reading.pulled_at),
+            last_consume_at: queue.ledger().and_then(|ledger| ledger.consumed_at),
+        }
+    }
+}
+
+fn activity(stage: &Stage) -> Activity {
+    match stage {
+        Stage::Acquiring(Acquiring::Waiting { .. }) => Activity::AboutToAskOffset,
+        Stage::Acquiring(Acquiring::AskingStored { .. }) => Activity::AskingStoredOffset,
+        Stage::Acquiring(Acquiring::AskingStart { .. }) => Activity::AskingStartOffset,
+        Stage::Reading(reading) => match reading.pull {
+            Pull::Off => Activity::Paused,
+            Pull::InFlight { .. } => Activity::Pulling,
+            Pull::NoRoom(pressure) => Activity::NoRoom(pressure),
+            Pull::Resting { why, .. } => Activity::Resting(why),
+        },
+        Stage::Revoking(_) => Activity::Revoking,
+    }
+}

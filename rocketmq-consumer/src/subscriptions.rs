@@ -1,0 +1,96 @@
+//! What the group reads, and what is known about each topic.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rocketmq_protocol::body::SubscriptionData;
+use rocketmq_route::MessageQueue;
+
+use crate::rebalance::java_queue_order;
+
+/// All topics of a group, its retry topic among them.
+#[derive(Debug, Default)]
+pub(crate) struct Subscriptions {
+    topics: BTreeMap<Arc<str>, Topic>,
+}
+
+/// One topic.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    /// As told in heartbeats. Its version rises with every change of the queues held, so that a broker which heard
+    /// something else from another member takes ours (`RebalanceImpl.messageQueueChanged`).
+    pub(crate) announced: Arc<SubscriptionData>,
+    /// The version that the expression has been valid since: what pulls ask for, because a broker refuses a pull whose
+    /// version it has not yet seen in a heartbeat.
+    pub(crate) version: i64,
+    /// Its readable queues, sorted, once a route has come.
+    pub(crate) queues: Option<Arc<[MessageQueue]>>,
+    /// The question that the queues held are the answer to.
+    pub(crate) settled: Option<Question>,
+    /// How many queues of it are held.
+    pub(crate) held: usize,
+}
+
+/// What an allocation depends on. Compared by identity: the lists are kept while they do not change.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub(crate) queues: Arc<[MessageQueue]>,
+    pub(crate) members: Arc<[Arc<str>]>,
+}
+
+impl Question {
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.queues, &other.queues) && Arc::ptr_eq(&self.members, &other.members)
+    }
+}
+
+impl Subscriptions {
+    /// Adds a topic, or changes its expression. The answer is its name, if it is new.
+    pub(crate) fn add(&mut self, data: SubscriptionData, wall: i64) -> Option<Arc<str>> {
+        let name = Arc::<str>::from(data.topic.as_str());
+        let data = Arc::new(SubscriptionData { sub_version: wall, ..data });
+        if let Some(topic) = self.topics.get_mut(&name) {
+            topic.announced = data;
+            topic.version = wall;
+            return None;
+        }
+        let topic = Topic { announced: data, version: wall, queues: None, settled: None, held: 0 };
+        self.topics.insert(Arc::clone(&name), topic);
+        Some(name)
+    }
+
+    /// Removes a topic. The answer says whether it was there.
+    pub(crate) fn remove(&mut self, topic: &str) -> bool {
+        self.topics.remove(topic).is_some()
+    }
+
+    /// Takes note of a route. The answer says whether it told anything new.
+    pub(crate) fn route(&mut self, topic: &str, mut queues: Vec<MessageQueue>) -> bool {
+        let Some(topic) = self.topics.get_mut(topic) else { return false };
+        queues.sort_by(java_queue_order);
+        queues.dedup();
+        if topic.queues.as_deref() == Some(&*queues) {
+            return false;
+        }
+        topic.queues = Some(queues.into());
+        true
+    }
+
+    /// Raises the announced version of a topic.
+    pub(crate) fn renew(&mut self, topic: &str, wall: i64) {
+        if let Some(topic) = self.topics.get_mut(topic) {
+            Arc::make_mut(&mut topic.announced).sub_version = wall;
+        }
+    }
+
+    pub(crate) fn topic(&self, topic: &str) -> Option<&Topic> {
+        self.topics.get(topic)
+    }
+
+    pub(crate) fn topic_mut(&mut self, topic: &str) -> Option<&mut Topic> {
+        self.topics.get_mut(topic)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Topic)> {
+        self.topics.iter()
+    }
+}
