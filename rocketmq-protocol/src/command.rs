@@ -13,8 +13,8 @@ use crate::{
 /// One request or response (`remoting/protocol/RemotingCommand.java`).
 ///
 /// A decoded command holds slices of its frame, so that keeping it, its body or one of its texts keeps the whole frame
-/// in memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// in memory. Two commands are equal if they say the same, whichever form they arrived in.
+#[derive(Debug, Clone)]
 pub struct Command {
     /// What is asked for, or how it went: see [`request_code`](Self::request_code) and [`response_code`](Self::response_code).
     pub code: i32,
@@ -58,6 +58,21 @@ impl Flags {
         Self(self.0 | other.0)
     }
 }
+
+impl PartialEq for Command {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+            && self.language == other.language
+            && self.version == other.version
+            && self.opaque == other.opaque
+            && self.flags == other.flags
+            && self.remark == other.remark
+            && self.ext_fields == other.ext_fields
+            && self.body == other.body
+    }
+}
+
+impl Eq for Command {}
 
 impl Default for Command {
     /// What a JSON header without members says.
@@ -120,7 +135,7 @@ impl Command {
         };
         write_frame_head(&head, self.body.len(), form, out, |fields: &mut FieldWriter<'_>| {
             for field in self.ext_fields.iter() {
-                fields.put_raw(field.key, field.value.bytes());
+                fields.put_bytes(field.key, field.value.bytes());
             }
         })?;
         out.put_slice(&self.body);
@@ -156,7 +171,7 @@ impl Command {
         let mut section = BytesMut::new();
         let mut fields = FieldWriter::new(&mut section, Serialization::RocketMq);
         header.encode(&mut fields);
-        self.ext_fields = ExtFields::binary(section.freeze());
+        self.ext_fields = ExtFields::entries(section.freeze());
         self
     }
 

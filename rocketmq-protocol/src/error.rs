@@ -64,6 +64,9 @@ pub enum EncodeError {
     /// The binary form has 16 bits for the code; a larger one would arrive as another code.
     #[error("code {0} does not fit the ROCKETMQ header form: use JSON")]
     CodeTooLarge(i32),
+    /// The binary form has 16 bits for the version too.
+    #[error("version {0} does not fit the ROCKETMQ header form: use JSON")]
+    VersionTooLarge(i32),
     /// A key longer than 32,767 bytes.
     #[error("an ext field key of {0} bytes is too long")]
     KeyTooLong(usize),

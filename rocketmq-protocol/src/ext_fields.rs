@@ -4,34 +4,35 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::{Text, serialization::json};
+use crate::{EncodeError, Text, serialization::PlainPairs};
 
 /// The ext fields of a command, as the bytes they came in.
 ///
 /// There is no map: a header is read by walking the pairs once, and a frame has few of them. Both header forms are
-/// walked in place through the same iterator; only JSON with escapes, or with values that are no strings, is rewritten
-/// once into the binary form when it arrives.
+/// walked in place through the same iterator; only JSON with escapes or with values that are no strings, and binary
+/// entries that are not UTF-8, are rewritten once when they arrive.
 #[derive(Clone, Default)]
-pub struct ExtFields(Section);
-
-#[derive(Clone)]
-enum Section {
-    /// Entries of the ROCKETMQ form: key length i16, key, value length i32, value.
-    Binary(Bytes),
-    /// A JSON object whose keys and values are strings without escapes.
-    PlainJson(Bytes),
+pub struct ExtFields {
+    section: Bytes,
+    layout: Layout,
 }
 
-impl Default for Section {
-    fn default() -> Self {
-        Self::Binary(Bytes::new())
-    }
+/// How the pairs lie in their section.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Layout {
+    /// Entries: key length i16, key, value length i32, value.
+    #[default]
+    Entries,
+    /// Entries of a ROCKETMQ header, where an empty value stands for null.
+    NullableEntries,
+    /// The inside of a JSON object whose keys and values are strings without escapes, and without blanks between them.
+    PlainJson,
 }
 
-/// A key with its value, both slices of the section they lie in.
+/// A key with its value, both slices of the section they lie in, both UTF-8.
 #[derive(Clone, Copy)]
 pub struct Field<'a> {
-    /// The key. Checked UTF-8 in JSON, unchecked in the binary form.
+    /// The key.
     pub key: &'a [u8],
     /// The value.
     pub value: Raw<'a>,
@@ -45,98 +46,139 @@ pub struct Raw<'a> {
 }
 
 impl<'a> Raw<'a> {
-    /// The characters, unchecked.
+    /// The characters.
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The value as a slice of the frame, if it is UTF-8.
-    pub fn to_text(self) -> Option<Text> {
-        Text::from_utf8(self.section.slice_ref(self.bytes)).ok()
+    /// The value as a slice of the frame.
+    pub fn to_text(self) -> Text {
+        Text::from_checked(self.section.slice_ref(self.bytes))
     }
 }
 
 impl ExtFields {
-    pub(crate) fn binary(section: Bytes) -> Self {
-        Self(Section::Binary(section))
+    /// Entries whose texts are UTF-8.
+    pub(crate) fn entries(section: Bytes) -> Self {
+        Self { section, layout: Layout::Entries }
     }
 
-    pub(crate) fn plain_json(object: Bytes) -> Self {
-        Self(Section::PlainJson(object))
+    /// Entries of a ROCKETMQ header, checked to be whole. Texts that are not UTF-8 get replacement characters, as in Java.
+    pub(crate) fn received(section: Bytes) -> Self {
+        let section = if entries_are_utf8(&section) { section } else { replace_non_utf8(&section) };
+        Self { section, layout: Layout::NullableEntries }
     }
 
-    /// The pairs in the order they were written. A key may occur more than once: the last one counts.
+    /// The inside of an object that the JSON scanner found plain.
+    pub(crate) fn plain_json(inside: Bytes) -> Self {
+        Self { section: inside, layout: Layout::PlainJson }
+    }
+
+    /// Whether an empty value stands for null.
+    pub(crate) fn empty_is_null(&self) -> bool {
+        self.layout == Layout::NullableEntries
+    }
+
+    /// The pairs in the order they were written. A key may occur more than once: the last one counts. A null of the
+    /// ROCKETMQ form shows as an empty value.
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
-        match &self.0 {
-            Section::Binary(section) => Fields::Binary { section, rest: section },
-            Section::PlainJson(section) => {
-                Fields::PlainJson { section, pairs: json::PlainPairs::new(section) }
-            }
-        }
+        let pairs = match self.layout {
+            Layout::Entries | Layout::NullableEntries => Pairs::Entries(Entries(&self.section)),
+            Layout::PlainJson => Pairs::PlainJson(PlainPairs::new(&self.section)),
+        };
+        Fields { section: &self.section, pairs }
     }
 
-    /// The value of `key`, where it is present and UTF-8.
+    /// The value of `key`, where it is present.
     pub fn get(&self, key: &str) -> Option<Text> {
         let found = self.iter().filter(|field| field.key == key.as_bytes()).last()?;
-        found.value.to_text()
+        Some(found.value.to_text())
     }
 
     /// Whether there is no pair at all.
     pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        self.section.is_empty()
     }
 
     /// Adds a pair. Copies the section: for tests, tools and servers, not for the hot path.
     ///
-    /// Keys beyond 32,767 bytes cannot be written in the binary form and are left out.
+    /// A key beyond 32,767 bytes has no place in the binary form and is left out.
     pub fn push(&mut self, key: &str, value: &str) {
-        let mut section = BytesMut::new();
-        for field in self.iter() {
-            put_entry(&mut section, field.key, field.value.bytes);
+        let mut section = BytesMut::with_capacity(self.section.len() + key.len() + value.len() + 6);
+        let pairs = self.iter().map(|field| (field.key, field.value.bytes));
+        for (key, value) in pairs.chain([(key.as_bytes(), value.as_bytes())]) {
+            // The only ones that do not fit are the ones that the documentation leaves out.
+            let _left_out = put_entry(&mut section, key, value);
         }
-        put_entry(&mut section, key.as_bytes(), value.as_bytes());
-        *self = Self::binary(section.freeze());
+        *self = Self::entries(section.freeze());
     }
 }
 
-/// Appends one entry of the binary form. What does not fit its length words is left out.
-pub(crate) fn put_entry(out: &mut BytesMut, key: &[u8], value: &[u8]) {
-    if let (Ok(key_length), Ok(value_length)) =
-        (i16::try_from(key.len()), i32::try_from(value.len()))
-    {
-        out.put_i16(key_length);
-        out.put_slice(key);
-        out.put_i32(value_length);
-        out.put_slice(value);
-    }
+/// Appends one entry.
+pub(crate) fn put_entry(out: &mut BytesMut, key: &[u8], value: &[u8]) -> Result<(), EncodeError> {
+    let key_length = i16::try_from(key.len()).map_err(|_| EncodeError::KeyTooLong(key.len()))?;
+    let value_length =
+        i32::try_from(value.len()).map_err(|_| EncodeError::HeaderTooLong(value.len()))?;
+    out.put_i16(key_length);
+    out.put_slice(key);
+    out.put_i32(value_length);
+    out.put_slice(value);
+    Ok(())
 }
 
-enum Fields<'a> {
-    Binary { section: &'a Bytes, rest: &'a [u8] },
-    PlainJson { section: &'a Bytes, pairs: json::PlainPairs<'a> },
+fn entries_are_utf8(section: &[u8]) -> bool {
+    let utf8 = |text| std::str::from_utf8(text).is_ok();
+    // Mostly nothing but ASCII, length words included.
+    section.is_ascii() || Entries(section).all(|(key, value)| utf8(key) && utf8(value))
+}
+
+fn replace_non_utf8(section: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(section.len());
+    for (key, value) in Entries(section) {
+        let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
+        // A key may grow beyond its length word: three bytes for one. No such key means anything to anybody.
+        let _left_out = put_entry(&mut out, key.as_bytes(), value.as_bytes());
+    }
+    out.freeze()
+}
+
+struct Fields<'a> {
+    section: &'a Bytes,
+    pairs: Pairs<'a>,
+}
+
+enum Pairs<'a> {
+    Entries(Entries<'a>),
+    PlainJson(PlainPairs<'a>),
 }
 
 impl<'a> Iterator for Fields<'a> {
     type Item = Field<'a>;
 
     fn next(&mut self) -> Option<Field<'a>> {
-        let (section, key, bytes) = match self {
-            Self::Binary { section, rest } => {
-                let (key, value, after) = split_entry(rest)?;
-                *rest = after;
-                (*section, key, value)
-            }
-            Self::PlainJson { section, pairs } => {
-                let (key, value) = pairs.next()?;
-                (*section, key, value)
-            }
-        };
+        let (key, bytes) = match &mut self.pairs {
+            Pairs::Entries(entries) => entries.next(),
+            Pairs::PlainJson(pairs) => pairs.next(),
+        }?;
+        let section = self.section;
         Some(Field { key, value: Raw { section, bytes } })
     }
 }
 
-/// The first entry of a binary section: key, value, what follows. `None` at the end and at the first damage; the
-/// decoder of headers has refused damaged sections already.
+/// Walks entries. Ends at the first damage; the decoder of headers has refused damaged sections already.
+struct Entries<'a>(&'a [u8]);
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, value, rest) = split_entry(self.0)?;
+        self.0 = rest;
+        Some((key, value))
+    }
+}
+
+/// The first entry of a section: key, value, what follows. `None` at the end and where an entry is not whole.
 pub(crate) fn split_entry(section: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (key_length, rest) = section.split_first_chunk::<2>()?;
     let (key, rest) =

@@ -39,8 +39,8 @@ impl Default for FrameLimits {
 
 /// Takes the next whole frame off the front of `buffer`, without its length word. `None`: more bytes are needed.
 ///
-/// The length word is judged as soon as it is there, before anything is awaited or reserved. Space is reserved only
-/// for a frame that has begun to arrive, and never more than its length and the limit allow.
+/// The length word is judged as soon as it is there, before the rest of the frame is awaited. Nothing is ever reserved by it:
+/// `buffer` grows with what really arrives.
 ///
 /// # Errors
 ///

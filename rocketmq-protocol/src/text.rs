@@ -44,6 +44,12 @@ impl Text {
         Ok(Self(Repr::Frame(bytes)))
     }
 
+    /// A slice of a frame that has been checked already.
+    pub(crate) fn from_checked(bytes: Bytes) -> Self {
+        debug_assert!(std::str::from_utf8(&bytes).is_ok(), "checked by the caller");
+        Self(Repr::Frame(bytes))
+    }
+
     /// The characters.
     pub fn as_str(&self) -> &str {
         match &self.0 {

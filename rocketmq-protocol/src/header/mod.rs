@@ -74,7 +74,7 @@ pub trait Header: Sized {
 
     /// Reads the header in one pass over the pairs.
     ///
-    /// An empty value counts as absent: upstream's binary form cannot tell the two apart
+    /// In the ROCKETMQ form an empty value counts as absent, because upstream writes null so
     /// (`remoting/protocol/RocketMQSerializable.java`, since 4.9.4).
     ///
     /// # Errors
@@ -82,7 +82,11 @@ pub trait Header: Sized {
     /// When a required key is absent or a value is not of its type.
     fn decode(fields: &ExtFields) -> Result<Self, HeaderError> {
         let mut slots = Self::Slots::default();
-        for field in fields.iter().filter(|field| !field.value.bytes().is_empty()) {
+        let empty_is_null = fields.empty_is_null();
+        for field in fields.iter() {
+            if empty_is_null && field.value.bytes().is_empty() {
+                continue;
+            }
             Self::accept(&mut slots, field.key, field.value)?;
         }
         Self::finish(slots)

@@ -34,7 +34,7 @@ impl<T: Value> Value for Option<T> {
 
 impl Value for Text {
     fn parse(raw: Raw<'_>) -> Option<Self> {
-        raw.to_text()
+        Some(raw.to_text())
     }
 
     fn write(&self, key: &'static str, out: &mut FieldWriter<'_>) {

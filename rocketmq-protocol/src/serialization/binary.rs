@@ -36,7 +36,7 @@ pub(crate) fn read_header(header: &Bytes, body: Bytes) -> Result<Command, Decode
         opaque,
         flags: Flags(flags),
         remark: (!remark.is_empty()).then(|| lossy_text(remark)),
-        ext_fields: ExtFields::binary(ext_fields),
+        ext_fields: ExtFields::received(ext_fields),
         body,
         form: Serialization::RocketMq,
     })
@@ -100,10 +100,11 @@ pub(crate) fn write_header(
     fields: impl FnOnce(&mut FieldWriter<'_>),
 ) -> Result<(), EncodeError> {
     let code = i16::try_from(head.code).map_err(|_| EncodeError::CodeTooLarge(head.code))?;
+    let version =
+        i16::try_from(head.version.0).map_err(|_| EncodeError::VersionTooLarge(head.version.0))?;
     out.put_i16(code);
     out.put_u8(head.language.0);
-    // Ordinals grow by two a release; they will not leave 16 bits in any client's lifetime, and upstream cuts too.
-    out.put_i16(head.version.0 as i16);
+    out.put_i16(version);
     out.put_i32(head.opaque);
     out.put_i32(head.flags.0);
     let remark = head.remark.unwrap_or_default();

@@ -1,12 +1,16 @@
 //! The JSON form of a header (`remoting/protocol/RemotingSerializable.java`).
 //!
-//! What servers write is an object of plain members, read by one pass over its bytes. Anything unusual in it, an escape or
-//! a number where a string belongs, goes through `serde_json` instead, to the same result.
+//! The text has to be JSON (RFC 8259); which types its members have is judged as leniently as upstream's parsers do it. Ext
+//! fields stay where they are if they are what servers write: strings without escapes.
+
+use std::borrow::Cow;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use serde_json::Value;
 
-use super::{Digits, FieldWriter, Head, Serialization};
+use super::{
+    Digits, FieldWriter, Head, Serialization,
+    scan::{Quoted, Scan, Token, plain_run},
+};
 use crate::{
     Command, DecodeError, EncodeError, ExtFields, Text,
     code::{LanguageCode, Version},
@@ -14,257 +18,115 @@ use crate::{
     ext_fields::put_entry,
 };
 
-const FORM: &str = "JSON";
-
 pub(crate) fn read_header(header: &Bytes, body: Bytes) -> Result<Command, DecodeError> {
     // Checked once for the whole header: slices of it between ASCII characters are UTF-8 too.
     if let Err(error) = std::str::from_utf8(header) {
-        return Err(DecodeError::Header { form: FORM, at: error.valid_up_to(), what: "not UTF-8" });
+        return Err(DecodeError::Header {
+            form: "JSON",
+            at: error.valid_up_to(),
+            what: "not UTF-8",
+        });
     }
-    let mut command = Command { body, form: Serialization::Json, ..Command::default() };
-    if read_plain(header, &mut command).is_none() {
-        let body = std::mem::take(&mut command.body);
-        command = Command { body, form: Serialization::Json, ..Command::default() };
-        read_any(header, &mut command)?;
-    }
+    let mut command = Command { body, ..Command::default() };
+    let mut scan = Scan::new(header);
+    scan.object(|scan, key| read_member(scan, key, header, &mut command))?;
+    scan.end()?;
     Ok(command)
 }
 
-/// Reads a header whose members are what Java writes, without blanks' or escapes' surprises. `None`: take the slow way.
-fn read_plain(header: &Bytes, command: &mut Command) -> Option<()> {
-    let mut scan = Scan { bytes: header, at: 0 };
-    scan.expect(b'{')?;
-    if !scan.eat(b'}') {
-        loop {
-            let key = scan.plain_string()?;
-            scan.expect(b':')?;
-            read_member(key, &mut scan, header, command)?;
-            if !scan.eat(b',') {
-                break;
-            }
-        }
-        scan.expect(b'}')?;
-    }
-    scan.at_end().then_some(())
-}
-
+/// Reads the value of one member. The last of several with the same name counts; names that upstream does not know are
+/// skipped.
 fn read_member(
-    key: &[u8],
     scan: &mut Scan<'_>,
+    key: Quoted<'_>,
     header: &Bytes,
     command: &mut Command,
-) -> Option<()> {
-    match key {
-        b"code" => command.code = scan.integer()?,
-        b"flag" => command.flags = Flags(scan.integer()?),
-        b"opaque" => command.opaque = scan.integer()?,
-        b"version" => command.version = Version(scan.integer()?),
-        b"language" => command.language = LanguageCode::from_name(scan.plain_string()?)?,
-        b"serializeTypeCurrentRPC" => drop(scan.plain_string()?),
-        b"remark" => {
-            let remark = scan.plain_string()?;
-            command.remark = Some(Text::from_utf8(header.slice_ref(remark)).ok()?);
-        }
-        b"extFields" => {
-            let object = scan.plain_object()?;
-            command.ext_fields = ExtFields::plain_json(header.slice_ref(object));
-        }
-        _ => return None,
-    }
-    Some(())
-}
-
-/// Reads any header that is strict JSON, with the coercions of upstream's parsers: numbers given as text, values of ext
-/// fields that are no strings, null members.
-fn read_any(header: &[u8], command: &mut Command) -> Result<(), DecodeError> {
-    let malformed = |at, what| DecodeError::Header { form: FORM, at, what };
-    let members: serde_json::Map<String, Value> =
-        serde_json::from_slice(header.trim_ascii_padding())
-            .map_err(|error| malformed(error.column().saturating_sub(1), "not a JSON object"))?;
-    for (key, value) in &members {
-        match (key.as_str(), value) {
-            (_, Value::Null) => {}
-            ("code", value) => command.code = number(value).ok_or_else(|| malformed(0, "code"))?,
-            ("flag", value) => {
-                command.flags = Flags(number(value).ok_or_else(|| malformed(0, "flag"))?);
-            }
-            ("opaque", value) => {
-                command.opaque = number(value).ok_or_else(|| malformed(0, "opaque"))?;
-            }
-            ("version", value) => {
-                command.version = Version(number(value).ok_or_else(|| malformed(0, "version"))?);
-            }
-            ("language", value) => {
-                command.language = language(value).ok_or_else(|| malformed(0, "language"))?;
-            }
-            ("remark", value) => command.remark = Some(Text::from(text(value))),
-            ("extFields", Value::Object(fields)) => {
-                command.ext_fields = transcode(fields);
-            }
-            ("extFields", _) => return Err(malformed(0, "extFields is no object")),
-            // fastjson2 refuses a command that brings a body of its own in its header.
-            ("body", _) => return Err(malformed(0, "a body inside the header")),
-            _ => {}
-        }
+) -> Result<(), DecodeError> {
+    match &*key.unescape() {
+        b"code" => command.code = read_number(scan)?,
+        b"flag" => command.flags = Flags(read_number(scan)?),
+        b"opaque" => command.opaque = read_number(scan)?,
+        b"version" => command.version = Version(read_number(scan)?),
+        b"language" => command.language = read_language(scan)?,
+        b"remark" => command.remark = read_remark(scan, header)?,
+        b"extFields" => command.ext_fields = read_ext_fields(scan, header)?,
+        // fastjson2 refuses a command that brings a body of its own in its header.
+        b"body" => return Err(scan.error("a body inside the header")),
+        _ => scan.skip_value()?,
     }
     Ok(())
 }
 
-trait TrimPadding {
-    fn trim_ascii_padding(&self) -> &[u8];
+/// A number, or text that spells one. Fractions are cut off; null and empty text are 0, as in upstream's parsers.
+fn read_number(scan: &mut Scan<'_>) -> Result<i32, DecodeError> {
+    let number = match scan.value()? {
+        Token::Number(digits) => parse_integer(digits).or_else(|| parse_fraction(digits)),
+        Token::String(Quoted { raw: [], .. }) | Token::Null => Some(0),
+        Token::String(text) => parse_integer(&text.unescape()),
+        Token::Other(_) => None,
+    };
+    number.ok_or_else(|| scan.error("not a number of 32 bits"))
 }
 
-impl TrimPadding for [u8] {
-    /// Upstream's parsers let blanks and NULs stand around the object.
-    fn trim_ascii_padding(&self) -> &[u8] {
-        let blank = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
-        let start = self.iter().position(|byte| !blank(byte)).unwrap_or(self.len());
-        let end = self.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
-        self.get(start..end).unwrap_or_default()
-    }
+fn parse_integer(digits: &[u8]) -> Option<i32> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// A number, or text that spells one; fractions are cut off, empty text is 0, as fastjson does.
-fn number(value: &Value) -> Option<i32> {
-    match value {
-        Value::Number(number) => match number.as_i64() {
-            Some(integer) => i32::try_from(integer).ok(),
-            None => number.as_f64().filter(|n| n.abs() < f64::from(i32::MAX)).map(|n| n as i32),
-        },
-        Value::String(text) if text.is_empty() => Some(0),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    }
+fn parse_fraction(number: &[u8]) -> Option<i32> {
+    let number: f64 = std::str::from_utf8(number).ok()?.parse().ok()?;
+    let whole = number.trunc();
+    (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&whole).then_some(whole as i32)
 }
 
-/// An unknown name is kept as [`LanguageCode::OTHER`]; an ordinal that nobody has is refused, as servers refuse it.
-fn language(value: &Value) -> Option<LanguageCode> {
-    match value {
-        Value::String(name) => {
-            Some(LanguageCode::from_name(name.as_bytes()).unwrap_or(LanguageCode::OTHER))
+/// A name or an ordinal. Java reads an unknown name as null and refuses an unknown ordinal; null has no number, so it is
+/// [`LanguageCode::OTHER`] here.
+fn read_language(scan: &mut Scan<'_>) -> Result<LanguageCode, DecodeError> {
+    let language = match scan.value()? {
+        Token::String(name) => {
+            LanguageCode::from_name(&name.unescape()).or(Some(LanguageCode::OTHER))
         }
-        Value::Number(ordinal) => {
-            let code = LanguageCode(u8::try_from(ordinal.as_u64()?).ok()?);
-            code.name().map(|_| code)
-        }
-        _ => None,
-    }
+        Token::Null => Some(LanguageCode::OTHER),
+        Token::Number(ordinal) => parse_integer(ordinal)
+            .and_then(|ordinal| u8::try_from(ordinal).ok())
+            .map(LanguageCode)
+            .filter(|language| language.name().is_some()),
+        Token::Other(_) => None,
+    };
+    language.ok_or_else(|| scan.error("not a language"))
 }
 
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+/// Any value, as its text. An empty remark is none: the binary form cannot tell them apart.
+fn read_remark(scan: &mut Scan<'_>, header: &Bytes) -> Result<Option<Text>, DecodeError> {
+    let text = match scan.value()? {
+        Token::String(text) => text.unescape(),
+        Token::Number(text) | Token::Other(text) => Cow::Borrowed(text),
+        Token::Null => Cow::default(),
+    };
+    Ok(match text {
+        text if text.is_empty() => None,
+        Cow::Borrowed(slice) => Some(Text::from_checked(header.slice_ref(slice))),
+        Cow::Owned(text) => Some(Text::from_checked(Bytes::from(text))),
+    })
 }
 
-/// Ext fields that are not plain become one owned section of the binary form. Null values count as absent.
-fn transcode(fields: &serde_json::Map<String, Value>) -> ExtFields {
+fn read_ext_fields(scan: &mut Scan<'_>, header: &Bytes) -> Result<ExtFields, DecodeError> {
+    if let Some(plain) = scan.plain_object() {
+        return Ok(ExtFields::plain_json(header.slice_ref(plain)));
+    }
+    if scan.null() {
+        return Ok(ExtFields::default());
+    }
     let mut section = BytesMut::new();
-    for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-        put_entry(&mut section, key.as_bytes(), text(value).as_bytes());
-    }
-    ExtFields::binary(section.freeze())
-}
-
-/// The pairs of a JSON object that [`Scan::plain_object`] has accepted.
-#[derive(Clone)]
-pub(crate) struct PlainPairs<'a>(Scan<'a>);
-
-impl<'a> PlainPairs<'a> {
-    pub(crate) fn new(object: &'a [u8]) -> Self {
-        let mut scan = Scan { bytes: object, at: 0 };
-        scan.eat(b'{');
-        Self(scan)
-    }
-}
-
-impl<'a> Iterator for PlainPairs<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let key = self.0.plain_string()?;
-        self.0.expect(b':')?;
-        let value = self.0.plain_string()?;
-        self.0.eat(b',');
-        Some((key, value))
-    }
-}
-
-/// A position in JSON text.
-#[derive(Clone)]
-struct Scan<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Scan<'a> {
-    fn skip_blanks(&mut self) {
-        while self.bytes.get(self.at).is_some_and(u8::is_ascii_whitespace) {
-            self.at += 1;
-        }
-    }
-
-    fn eat(&mut self, wanted: u8) -> bool {
-        self.skip_blanks();
-        let found = self.bytes.get(self.at) == Some(&wanted);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn expect(&mut self, wanted: u8) -> Option<()> {
-        self.eat(wanted).then_some(())
-    }
-
-    fn at_end(&mut self) -> bool {
-        self.skip_blanks();
-        self.at == self.bytes.len()
-    }
-
-    /// A string without escapes or control characters.
-    fn plain_string(&mut self) -> Option<&'a [u8]> {
-        self.expect(b'"')?;
-        let rest = self.bytes.get(self.at..)?;
-        let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
-        if rest.get(length) != Some(&b'"') {
-            return None;
-        }
-        self.at += length + 1;
-        rest.get(..length)
-    }
-
-    /// An integer of 32 bits, in the strict form of JSON.
-    fn integer(&mut self) -> Option<i32> {
-        self.skip_blanks();
-        let rest = self.bytes.get(self.at..)?;
-        let length = rest.iter().position(|byte| !matches!(byte, b'-' | b'0'..=b'9'))?;
-        let digits = rest.get(..length)?;
-        if matches!(digits, [b'0', _, ..] | [b'-', b'0', _, ..]) || rest.get(length) == Some(&b'.')
-        {
-            return None;
-        }
-        self.at += length;
-        std::str::from_utf8(digits).ok()?.parse().ok()
-    }
-
-    /// An object of plain strings, braces included.
-    fn plain_object(&mut self) -> Option<&'a [u8]> {
-        self.skip_blanks();
-        let start = self.at;
-        self.expect(b'{')?;
-        if !self.eat(b'}') {
-            loop {
-                self.plain_string()?;
-                self.expect(b':')?;
-                self.plain_string()?;
-                if !self.eat(b',') {
-                    break;
-                }
-            }
-            self.expect(b'}')?;
-        }
-        self.bytes.get(start..self.at)
-    }
+    scan.object(|scan, key| {
+        let value = match scan.value()? {
+            Token::String(text) => text.unescape(),
+            Token::Number(text) | Token::Other(text) => Cow::Borrowed(text),
+            Token::Null => return Ok(()), // counts as absent
+        };
+        put_entry(&mut section, &key.unescape(), &value)
+            .map_err(|_| scan.error("an ext field too long for its length word"))
+    })?;
+    Ok(ExtFields::entries(section.freeze()))
 }
 
 /// Members in Java's order, which is alphabetical.
@@ -293,9 +155,9 @@ pub(crate) fn write_header(
     out.put_slice(head.language.name().unwrap_or("OTHER").as_bytes());
     out.put_slice(b"\",\"opaque\":");
     write_number(head.opaque, out);
-    if let Some(remark) = head.remark {
+    if let Some(remark) = head.remark.filter(|remark| !remark.is_empty()) {
         out.put_slice(b",\"remark\":");
-        write_string(remark, out);
+        write_string(remark.as_bytes(), out);
     }
     out.put_slice(b",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":");
     write_number(head.version.0, out);
@@ -308,18 +170,18 @@ fn write_number(value: i32, out: &mut BytesMut) {
 }
 
 /// Writes a JSON string: runs without special characters are copied whole.
-pub(crate) fn write_string(text: &str, out: &mut BytesMut) {
+pub(crate) fn write_string(text: &[u8], out: &mut BytesMut) {
     out.put_u8(b'"');
-    let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
-        let (plain, special) = rest.split_at(at);
+    let mut rest = text;
+    loop {
+        let (plain, special) = rest.split_at(plain_run(rest));
         out.put_slice(plain);
-        if let Some((byte, after)) = special.split_first() {
-            write_escape(*byte, out);
-            rest = after;
-        }
+        let Some((byte, after)) = special.split_first() else {
+            break;
+        };
+        write_escape(*byte, out);
+        rest = after;
     }
-    out.put_slice(rest);
     out.put_u8(b'"');
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod json;
+mod scan;
 
 use bytes::{BufMut, BytesMut};
 
@@ -9,9 +10,12 @@ use crate::{
     EncodeError, FRAME_MAX,
     code::{LanguageCode, Version},
     command::Flags,
+    ext_fields::put_entry,
     frame::{HEADER_WORD, LENGTH_WORD},
     header::Header,
 };
+
+pub(crate) use scan::PlainPairs;
 
 /// The form of a header: the serialize type byte of its frame (`remoting/protocol/SerializeType.java`).
 ///
@@ -125,54 +129,32 @@ impl<'a> FieldWriter<'a> {
 
     /// Writes a pair.
     pub fn put(&mut self, key: &str, value: &str) {
-        match self.form {
-            Serialization::Json => {
-                self.json_key(key);
-                json::write_string(value, self.out);
-            }
-            Serialization::RocketMq => self.binary(key.as_bytes(), value.as_bytes()),
-        }
+        self.put_bytes(key.as_bytes(), value.as_bytes());
     }
 
     /// Writes a number as its decimal text.
     pub fn put_number(&mut self, key: &str, value: i64) {
-        let mut digits = Digits::default();
-        let text = digits.format(value);
-        match self.form {
-            Serialization::Json => {
-                self.json_key(key);
-                self.out.put_u8(b'"');
-                self.out.put_slice(text);
-                self.out.put_u8(b'"');
-            }
-            Serialization::RocketMq => self.binary(key.as_bytes(), text),
-        }
+        self.put_bytes(key.as_bytes(), Digits::default().format(value));
     }
 
-    /// Writes a pair whose characters have not been checked, as it was received.
-    pub(crate) fn put_raw(&mut self, key: &[u8], value: &[u8]) {
+    /// Writes a pair of texts that are UTF-8.
+    pub(crate) fn put_bytes(&mut self, key: &[u8], value: &[u8]) {
         match self.form {
             Serialization::Json => {
-                self.put(&String::from_utf8_lossy(key), &String::from_utf8_lossy(value));
+                if !self.first {
+                    self.out.put_u8(b',');
+                }
+                json::write_string(key, self.out);
+                self.out.put_u8(b':');
+                json::write_string(value, self.out);
             }
-            Serialization::RocketMq => self.binary(key, value),
-        }
-    }
-
-    fn json_key(&mut self, key: &str) {
-        if !self.first {
-            self.out.put_u8(b',');
+            Serialization::RocketMq => {
+                if let Err(error) = put_entry(self.out, key, value) {
+                    self.error = Some(error);
+                }
+            }
         }
         self.first = false;
-        json::write_string(key, self.out);
-        self.out.put_u8(b':');
-    }
-
-    fn binary(&mut self, key: &[u8], value: &[u8]) {
-        if i16::try_from(key.len()).is_err() {
-            self.error = Some(EncodeError::KeyTooLong(key.len()));
-        }
-        crate::ext_fields::put_entry(self.out, key, value);
     }
 
     fn finish(self) -> Result<(), EncodeError> {
