@@ -1,0 +1,84 @@
+//! The golden vectors that cover this crate: what Apache RocketMQ's own classes make of frames, headers, codes, bodies
+//! and messages. `RMQ_VECTORS=<directory>` points the tests at another set.
+//!
+//! Where ours differs on purpose it is by a rule with a condition and a reason, in `deviations.rs`; never by the name of
+//! a case. A case whose kind nobody reads fails, and so does a file that nobody claims.
+
+// `cfg(test)` on a module of a test: so clippy knows that its helpers are tests and may unwrap.
+#[cfg(test)]
+mod captures;
+#[cfg(test)]
+mod codes;
+#[cfg(test)]
+mod deviations;
+#[cfg(test)]
+mod frames;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod reader;
+
+/// One test per file, and the list of files that are read here.
+macro_rules! files {
+    ($($file:ident { $($kind:literal => $reader:path,)* })*) => {
+        $(
+            #[test]
+            fn $file() {
+                reader::check(stringify!($file), &[$(($kind, $reader as reader::Check)),*]);
+            }
+        )*
+
+        const READ_HERE: &[&str] = &[$(stringify!($file)),*];
+    };
+}
+
+files! {
+    codes {
+        "constant" => codes::constant,
+        "enum" => codes::variant,
+        "enum-list" => codes::versions,
+        "attribute" => codes::attribute,
+    }
+    frames {
+        "encode" => frames::encode,
+        "decode" => frames::decode,
+        "channel" => frames::channel,
+        "stream" => frames::stream,
+    }
+    headers {
+        "class" => headers::class,
+        "encode" => headers::encode,
+        "decode" => headers::decode,
+    }
+}
+
+/// Files that other crates read, or that wait for the code they are about.
+const READ_ELSEWHERE: &[(&str, &str)] = &[
+    ("acl", "later: signing"),
+    ("allocate", "rocketmq-consumer"),
+    ("bodies", "later: bodies"),
+    ("compression", "later: message bodies"),
+    ("latencyfault", "rocketmq-route"),
+    ("messages", "later: messages"),
+    ("names", "later: names"),
+    ("pop", "later: POP"),
+    ("processqueue", "rocketmq-consumer"),
+    ("selectors", "rocketmq-route"),
+    ("subscription", "later: subscriptions"),
+    ("trace", "later: trace"),
+];
+
+#[test]
+fn every_file_has_a_reader() {
+    for entry in std::fs::read_dir(reader::directory()).expect("the vectors are there") {
+        let path = entry.expect("a readable directory").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let Some(stem) = name.strip_suffix(".jsonl") else {
+            continue;
+        };
+        let file = stem.strip_suffix("-4.9.7").unwrap_or(stem);
+        let here = READ_HERE.contains(&file);
+        let elsewhere = READ_ELSEWHERE.iter().any(|(claimed, _)| *claimed == file);
+        assert!(here != elsewhere, "{name}: here {here}, elsewhere {elsewhere}");
+    }
+}
