@@ -152,14 +152,13 @@ impl ConsumerGroup {
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some(key) = self.timers.pop_due(now.monotonic) {
             match key {
-                TimerKey::Round => self.round_due(now),
-                TimerKey::Heartbeat => {}
+                // What these wait for is looked at in any case.
+                TimerKey::Round | TimerKey::Heartbeat | TimerKey::Close => {}
                 TimerKey::CommitTick => {
                     self.committer.want_all();
                     self.arm_commit_tick(now.monotonic);
                 }
                 TimerKey::CommitLanes => self.commits_overdue(now),
-                TimerKey::Close => {}
                 TimerKey::Queue(slot) => {
                     self.touch(now, slot, Queue::timeout);
                 }
@@ -335,6 +334,7 @@ impl ConsumerGroup {
 
     /// Does what has become possible, and arms the group's own timers. Ends every call that may change anything.
     fn wind_up(&mut self, now: Now) {
+        self.go_on_rebalancing(now);
         self.admit_waiting(now);
         self.finish_revocations(now);
         self.flush_commits(now);

@@ -112,5 +112,8 @@ pub use io::{
 pub use offsets::StartFrom;
 pub use pull::Rest;
 pub use queue::{Extent, Window};
-pub use rebalance::{Allocate, AllocateError, Averagely, Share, java_order, java_queue_order};
+pub use rebalance::{
+    Allocate, AllocateError, Averagely, AveragelyByCircle, ByConfig, Share, java_order,
+    java_queue_order,
+};
 pub use snapshot::{Activity, Counters, QueueSnapshot, Snapshot};

@@ -47,11 +47,11 @@ impl ConsumerGroup {
             return;
         }
         let until = now.monotonic + grace;
+        self.phase = Phase::Draining { until };
         self.round.stop();
         for slot in self.queues.slots() {
             self.revoke(now, slot, until);
         }
-        self.phase = Phase::Draining { until };
     }
 
     pub(super) fn unregistered(&mut self) {

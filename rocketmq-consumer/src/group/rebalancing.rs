@@ -53,8 +53,8 @@ impl ConsumerGroup {
         }
     }
 
-    /// A round is due, or its answers are.
-    pub(super) fn round_due(&mut self, now: Now) {
+    /// Begins a round that is due, or ends one whose answers are.
+    pub(super) fn go_on_rebalancing(&mut self, now: Now) {
         if self.round.next().is_none_or(|at| at > now.monotonic) {
             return;
         }
@@ -171,9 +171,10 @@ impl ConsumerGroup {
         &mut self,
         now: Now,
         topic: &Arc<str>,
-        assigned: Vec<MessageQueue>,
+        mut assigned: Vec<MessageQueue>,
         delay: Duration,
     ) -> bool {
+        assigned.retain(|queue| queue.topic == *topic);
         let slots = self.queues.slots_of(topic);
         let held = slots.iter().filter(|slot| !self.revoking.contains(slot));
         let held = held.filter_map(|slot| self.queues.get(*slot));

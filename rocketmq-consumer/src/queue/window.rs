@@ -90,24 +90,28 @@ impl<T> Window<T> {
         }
     }
 
-    /// Adds a message, unless its offset is known already. The answer says whether it was added.
+    /// Adds a message, unless it is held already or lies below what has been pulled. The answer says whether it was
+    /// added.
     pub fn insert(&mut self, offset: i64, bytes: u32, value: T) -> bool {
         if offset < self.floor || offset == i64::MAX {
             return false;
         }
-        let place = match self.entries.back() {
-            Some(last) if last.offset >= offset => match self.locate(offset) {
-                Ok(_) => return false,
-                Err(place) => place,
-            },
-            _ => self.entries.len(),
+        let entry = Entry { offset, bytes, state: State::Held(Phase::Waiting, value) };
+        let place = match self.locate(offset) {
+            Ok(place) if matches!(self.entries[place].state, State::Done) => {
+                self.entries[place] = entry;
+                place
+            }
+            Ok(_) => return false,
+            Err(place) => {
+                self.entries.insert(place, entry);
+                self.fresh += usize::from(place < self.fresh);
+                place
+            }
         };
         if place < self.fresh {
-            self.fresh += 1;
             self.again.insert(offset);
         }
-        self.entries
-            .insert(place, Entry { offset, bytes, state: State::Held(Phase::Waiting, value) });
         self.end = self.end.max(offset + 1);
         self.held += 1;
         self.bytes += u64::from(bytes);
@@ -291,7 +295,12 @@ impl<T> Window<T> {
 
     /// The place of an offset, or where it would be inserted.
     fn locate(&self, offset: i64) -> Result<usize, usize> {
-        let Some(first) = self.entries.front() else { return Err(0) };
+        let (Some(first), Some(last)) = (self.entries.front(), self.entries.back()) else {
+            return Err(0);
+        };
+        if offset > last.offset {
+            return Err(self.entries.len());
+        }
         // Without gaps an offset lies exactly here; with gaps, somewhere before.
         if let Some(distance) = offset.checked_sub(first.offset)
             && let Ok(guess) = usize::try_from(distance)
@@ -327,3 +336,6 @@ impl<T> Entry<T> {
         self.phase() == Some(phase)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,10 @@
 //! Who reads what: strategies, the difference they make, and what brokers say about membership.
 
 mod averagely;
+mod averagely_by_circle;
+mod by_config;
+#[cfg(test)]
+mod laws;
 mod members;
 mod plan;
 mod round;
@@ -11,6 +15,8 @@ use rocketmq_route::MessageQueue;
 use thiserror::Error;
 
 pub use averagely::Averagely;
+pub use averagely_by_circle::AveragelyByCircle;
+pub use by_config::ByConfig;
 pub(crate) use members::{Membership, Verdict};
 pub(crate) use plan::Plan;
 pub(crate) use round::{Round, choose_brokers};
@@ -57,7 +63,7 @@ impl<'a> Share<'a> {
             queues.is_sorted_by(|a, b| java_queue_order(a, b).is_lt()),
             "or members disagree"
         );
-        if client_id.is_empty() {
+        if client_id.trim().is_empty() {
             return Err(AllocateError::BlankMember);
         }
         if queues.is_empty() {

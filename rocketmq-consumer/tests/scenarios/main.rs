@@ -1,0 +1,8 @@
+//! The group as its driver sees it: inputs told, actions expected, on virtual time.
+
+mod closing;
+mod consuming;
+mod pulling;
+mod rebalance;
+#[cfg(test)] // so that `expect` is allowed in it
+mod support;
