@@ -237,3 +237,169 @@ impl Command {
         H::decode(&self.ext_fields)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        frame::{FrameLimits, split},
+        header::{
+            GetRouteInfoRequestHeader, SendMessageRequestHeaderV2,
+            UpdateConsumerOffsetRequestHeader,
+        },
+    };
+
+    const JSON: Serialization = Serialization::Json;
+    const BINARY: Serialization = Serialization::RocketMq;
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits: Vec<u8> =
+            hex.bytes().map(|d| char::from(d).to_digit(16).unwrap() as u8).collect();
+        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    }
+
+    fn from_rust(mut command: Command, opaque: i32) -> Command {
+        command.language = LanguageCode::RUST;
+        command.version = Version::V5_3_3;
+        command.with_opaque(opaque)
+    }
+
+    /// `hex` is a frame that Java writes, or reads, with this meaning.
+    fn check(command: &Command, form: Serialization, hex: &str) {
+        let mut buffer = BytesMut::from(&bytes(hex)[..]);
+        let frame = split(&mut buffer, &FrameLimits::default()).unwrap().unwrap();
+        let read = Command::decode(frame).unwrap();
+        assert_eq!(read, *command);
+        assert_eq!(read.serialization(), form);
+        let mut written = BytesMut::new();
+        command.encode(form, &mut written).unwrap();
+        assert_eq!(written, bytes(hex));
+    }
+
+    fn route_request() -> Command {
+        let header = GetRouteInfoRequestHeader { topic: "TopicTest".into(), ..Default::default() };
+        from_rust(Command::request(&header), 1)
+    }
+
+    #[test]
+    fn a_request_in_json() {
+        check(
+            &route_request(),
+            JSON,
+            "00000087000000837b22636f6465223a3130352c226578744669656c6473223a7b22746f706963223a22546f7069635465\
+             7374227d2c22666c6167223a302c226c616e6775616765223a2252555354222c226f7061717565223a312c2273657269616c\
+             697a655479706543757272656e74525043223a224a534f4e222c2276657273696f6e223a3437397d",
+        );
+    }
+
+    #[test]
+    fn a_request_in_binary() {
+        check(
+            &route_request(),
+            BINARY,
+            "0000002d0100002900690c01df000000010000000000000000000000140005746f70696300000009546f70696354657374",
+        );
+    }
+
+    #[test]
+    fn a_response_in_json() {
+        let mut command = from_rust(Command::answer(&route_request(), ResponseCode::SUCCESS), 1);
+        command.language = LanguageCode::JAVA;
+        check(
+            &command.with_body(&b"{}"[..]),
+            JSON,
+            "000000650000005f7b22636f6465223a302c22666c6167223a312c226c616e6775616765223a224a415641222c226f7061\
+             717565223a312c2273657269616c697a655479706543757272656e74525043223a224a534f4e222c2276657273696f6e223a\
+             3437397d7b7d",
+        );
+    }
+
+    #[test]
+    fn an_error_in_binary() {
+        let mut command = Command::answer(&route_request(), ResponseCode::TOPIC_NOT_EXIST);
+        command.language = LanguageCode::JAVA;
+        command.version = Version::V5_3_3;
+        check(
+            &command.with_remark("No topic route"),
+            BINARY,
+            "000000270100002300110001df00000001000000010000000e4e6f20746f70696320726f75746500000000",
+        );
+    }
+
+    #[test]
+    fn a_send_in_the_order_of_its_fields() {
+        let header = SendMessageRequestHeaderV2 {
+            producer_group: "PG".into(),
+            topic: "TopicTest".into(),
+            default_topic: "TBW102".into(),
+            default_topic_queue_nums: 4,
+            queue_id: 3,
+            born_timestamp: 1_700_000_000_000,
+            properties: Some(
+                "KEYS\u{1}k1\u{2}UNIQ_KEY\u{1}7F0000010F1C18B4AAC2000186A00000\u{2}WAIT\u{1}true\u{2}TAGS\u{1}TagA\u{2}"
+                    .into(),
+            ),
+            reconsume_times: Some(0),
+            unit_mode: Some(false),
+            batch: Some(false),
+            broker_name: Some("broker-a".into()),
+            ..Default::default()
+        };
+        check(
+            &from_rust(Command::request(&header), 2).with_body(&b"hello rocketmq"[..]),
+            BINARY,
+            "000000fd010000eb01360c01df000000020000000000000000000000d6000161000000025047000162000000\
+             09546f7069635465737400016300000006544257313032000164000000013400016500000001330001660000\
+             0001300001670000000d313730303030303030303030300001680000000130000169000000464b455953016b\
+             3102554e49515f4b455901374630303030303130463143313842344141433230303031383641303030303002\
+             574149540174727565025441475301546167410200016a000000013000016b0000000566616c736500016d00\
+             00000566616c736500016e0000000862726f6b65722d6168656c6c6f20726f636b65746d71",
+        );
+    }
+
+    #[test]
+    fn a_one_way_request() {
+        let header = UpdateConsumerOffsetRequestHeader {
+            consumer_group: "CG".into(),
+            topic: "TopicTest".into(),
+            queue_id: 3,
+            commit_offset: 100,
+            ..Default::default()
+        };
+        check(
+            &from_rust(Command::request(&header), 3).oneway(),
+            BINARY,
+            "0000006501000061000f0c01df0000000300000002000000000000004c000d636f6e73756d657247726f75700000000243\
+             470005746f70696300000009546f706963546573740007717565756549640000000133000c636f6d6d69744f6666736574000\
+             00003313030",
+        );
+    }
+
+    #[test]
+    fn a_code_beyond_16_bits_is_not_cut() {
+        let mut command = Command::default();
+        command.code = RequestCode::POP_MESSAGE.0;
+        let mut out = BytesMut::from(&b"before"[..]);
+        assert_eq!(command.encode(BINARY, &mut out), Err(EncodeError::CodeTooLarge(200_050)));
+        assert_eq!(out, &b"before"[..], "nothing was written");
+        // What a peer that cuts it makes of it.
+        let cut =
+            Command::decode(bytes("010000150d720c01df00000004000000000000000000000000").into());
+        assert_eq!(cut.unwrap().code, 3442);
+    }
+
+    #[test]
+    fn an_empty_value_is_null_in_binary_only() {
+        let header = GetRouteInfoRequestHeader { topic: Text::default(), ..Default::default() };
+        let read = |form| {
+            let mut out = BytesMut::new();
+            Command::request(&header).encode(form, &mut out).unwrap();
+            let frame = split(&mut out, &FrameLimits::default()).unwrap().unwrap();
+            Command::decode(frame).unwrap()
+        };
+        assert_eq!(read(JSON).header::<GetRouteInfoRequestHeader>().unwrap(), header);
+        let error = read(BINARY).header::<GetRouteInfoRequestHeader>().unwrap_err();
+        assert_eq!(error.to_string(), "GetRouteInfoRequestHeader lacks `topic`");
+        assert_eq!(read(BINARY).ext_fields.get("topic").unwrap(), "");
+    }
+}
