@@ -377,8 +377,7 @@ mod tests {
 
     #[test]
     fn a_code_beyond_16_bits_is_not_cut() {
-        let mut command = Command::default();
-        command.code = RequestCode::POP_MESSAGE.0;
+        let command = Command { code: RequestCode::POP_MESSAGE.0, ..Command::default() };
         let mut out = BytesMut::from(&b"before"[..]);
         assert_eq!(command.encode(BINARY, &mut out), Err(EncodeError::CodeTooLarge(200_050)));
         assert_eq!(out, &b"before"[..], "nothing was written");

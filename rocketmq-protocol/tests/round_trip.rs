@@ -12,10 +12,11 @@ use rocketmq_protocol::{
 const FORMS: [Serialization; 2] = [Serialization::Json, Serialization::RocketMq];
 
 /// Takes the only frame out of a buffer and reads it.
-fn read(mut buffer: BytesMut) -> Command {
-    let frame = frame::split(&mut buffer, &FrameLimits::default()).unwrap();
-    assert!(buffer.is_empty(), "bytes behind the frame");
-    Command::decode(frame.unwrap()).unwrap()
+fn read(mut buffer: BytesMut) -> Result<Command, TestCaseError> {
+    let frame = frame::split(&mut buffer, &FrameLimits::default());
+    let frame = frame.ok().flatten().ok_or_else(|| TestCaseError::fail("no whole frame"))?;
+    prop_assert!(buffer.is_empty(), "bytes behind the frame");
+    Command::decode(frame).map_err(|error| TestCaseError::fail(error.to_string()))
 }
 
 fn ext_fields(pairs: &[(String, String)]) -> ExtFields {
@@ -105,7 +106,11 @@ prop_compose! {
 }
 
 /// What a connection writes for a header, without building a command.
-fn write_head<H: Header>(header: &H, extra: &[(&str, &str)], form: Serialization) -> BytesMut {
+fn write_head<H: Header>(
+    header: &H,
+    extra: &[(&str, &str)],
+    form: Serialization,
+) -> Result<BytesMut, TestCaseError> {
     let head = Head {
         code: 11,
         language: LanguageCode::RUST,
@@ -115,8 +120,9 @@ fn write_head<H: Header>(header: &H, extra: &[(&str, &str)], form: Serialization
         remark: None,
     };
     let mut out = BytesMut::new();
-    encode_head(&head, header, extra, 0, form, &mut out).unwrap();
-    out
+    encode_head(&head, header, extra, 0, form, &mut out)
+        .map_err(|error| TestCaseError::fail(error.to_string()))?;
+    Ok(out)
 }
 
 proptest! {
@@ -125,7 +131,7 @@ proptest! {
         for form in FORMS {
             let mut out = BytesMut::new();
             command.encode(form, &mut out).unwrap();
-            let again = read(out);
+            let again = read(out)?;
             prop_assert_eq!(&again, &command);
             prop_assert_eq!(again.serialization(), form);
         }
@@ -137,7 +143,7 @@ proptest! {
             let mut first = BytesMut::new();
             command.encode(form, &mut first).unwrap();
             let mut second = BytesMut::new();
-            read(first.clone()).encode(form, &mut second).unwrap();
+            read(first.clone())?.encode(form, &mut second).unwrap();
             prop_assert_eq!(first, second);
         }
     }
@@ -152,7 +158,7 @@ proptest! {
         };
         let extra: Vec<_> = extra.iter().map(|(k, v)| (&k[..], &v[..])).filter(|(k, _)| !known(k)).collect();
         for form in FORMS {
-            let command = read(write_head(&header, &extra, form));
+            let command = read(write_head(&header, &extra, form)?)?;
             prop_assert_eq!(&command.header::<PullMessageRequestHeader>().unwrap(), &header);
             for (key, value) in ext_fields_of(&extra) {
                 prop_assert_eq!(&*command.ext_fields.get(&key).unwrap(), &value[..]);
@@ -162,7 +168,7 @@ proptest! {
 
     #[test]
     fn json_and_our_own_entries_keep_empty_texts(header in searches()) {
-        let command = read(write_head(&header, &[], Serialization::Json));
+        let command = read(write_head(&header, &[], Serialization::Json)?)?;
         prop_assert_eq!(&command.header::<SearchOffsetRequestHeader>().unwrap(), &header);
         let command = Command::request(&header);
         prop_assert_eq!(&command.header::<SearchOffsetRequestHeader>().unwrap(), &header);

@@ -1,0 +1,24 @@
+//! The bodies of the fuzz targets, one file each. A test of the crate they are about includes the same files and replays the
+//! corpus with them, so that what a fuzzer has found once is tried on every run.
+
+pub mod command;
+pub mod frame;
+pub mod meter;
+
+/// Runs a body under libFuzzer, and watches what it allocates.
+#[macro_export]
+macro_rules! target {
+    ($body:path) => {
+        #[global_allocator]
+        static ALLOCATOR: $crate::meter::Meter = $crate::meter::Meter;
+
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+            let peak = $crate::meter::peak(|| $body(data));
+            assert!(
+                peak <= $crate::meter::allowed(data.len()),
+                "{peak} bytes allocated for {} of input",
+                data.len()
+            );
+        });
+    };
+}
