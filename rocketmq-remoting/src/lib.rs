@@ -1,1 +1,29 @@
 //! Requests and responses over sockets: one owner task per connection, one connection per address.
+
+mod backoff;
+mod channel;
+mod config;
+mod connection;
+mod dial;
+mod error;
+mod inbound;
+mod link;
+mod liveness;
+mod mailbox;
+mod outbound;
+mod pending;
+mod pool;
+mod stats;
+mod tasks;
+
+pub use backoff::Backoff;
+pub use channel::{Answer, Channel, Reply, Submitted};
+pub use config::Config;
+pub use connection::{Connection, Io};
+pub use dial::{ConnectFuture, Connector, TcpConnector};
+pub use error::{CallError, CloseReason, DialError, NotSent, Refusal, Unanswered};
+pub use inbound::{HandlerFuture, NoRequests, RequestHandler};
+pub use mailbox::Mailbox;
+pub use pool::Remoting;
+pub use stats::Stats;
+pub use tasks::Tasks;

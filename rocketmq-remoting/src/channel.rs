@@ -1,0 +1,270 @@
+//! [`Channel`]: the handle of a connection.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use rocketmq_protocol::{
+    Command, ExtFields, Request,
+    code::{RequestCode, ResponseCode, Version},
+};
+use tokio::{sync::oneshot, time::Instant};
+
+use crate::{
+    CallError, CloseReason, Mailbox, NotSent, Refusal, Stats,
+    link::{Admission, Link, Waiter},
+};
+
+/// One connection, to send requests over. Clones are handles of the same connection.
+///
+/// A closed channel stays closed; its [`Remoting`](crate::Remoting) makes another one on demand.
+#[derive(Clone)]
+pub struct Channel(Arc<Link>);
+
+impl Channel {
+    pub(crate) fn new(link: Arc<Link>) -> Self {
+        Self(link)
+    }
+
+    /// The address it was dialled to.
+    pub fn address(&self) -> &Arc<str> {
+        &self.0.address
+    }
+
+    /// Whether requests are still taken.
+    pub fn is_open(&self) -> bool {
+        !self.0.is_closed()
+    }
+
+    /// Waits until the connection has ended, and says why.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn closed(&self) -> CloseReason {
+        self.0.closed.cancelled().await;
+        self.0.close_reason().unwrap_or(CloseReason::Local)
+    }
+
+    /// Why it closed, once it has.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.0.close_reason()
+    }
+
+    /// Closes the connection for all its handles. Requests in flight end at once, one-way requests and answers that are
+    /// queued are still written (for at most [`linger`](crate::Config::linger)). Returns before it has closed.
+    pub fn close(&self) {
+        self.0.tasks.stop();
+    }
+
+    /// What the connection has counted.
+    pub fn stats(&self) -> Stats {
+        self.0.counters.snapshot()
+    }
+
+    /// Requests that are queued or sent and have no answer yet.
+    pub fn outstanding(&self) -> usize {
+        self.0.outstanding()
+    }
+
+    /// Sends a request and waits for its answer until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// Which of the variants of [`CallError`] it is says whether the peer may have acted on the request.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws the request: it is not sent if it was not, and otherwise its answer is ignored.
+    pub async fn call<R: Request>(
+        &self,
+        request: &R,
+        body: Bytes,
+        deadline: Instant,
+    ) -> Result<Answer<R::Response>, CallError> {
+        self.check_deadline(deadline)?;
+        let admission = self.0.admit(body.len(), Some(deadline)).await?;
+        let (sender, answer) = oneshot::channel();
+        let waiter = Some((deadline, Waiter::Call(sender)));
+        let opaque = self.0.request(request, body, admission, waiter)?;
+        let withdraw = Withdraw { link: &self.0, opaque, armed: true };
+        // Every row is delivered before it is dropped, so the error of the oneshot cannot come up.
+        let reply = answer.await.unwrap_or_else(|_| Err(self.not_sent(NotSent::ShuttingDown)));
+        withdraw.disarm();
+        reply?.read::<R>()
+    }
+
+    /// Queues a request that is never answered. Waits until `deadline` for room in the queue, not until it is written.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NotSent`], and no other. `Ok` does not mean that it will arrive.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: it is queued when this returns, or not at all.
+    pub async fn oneway<R: Request>(
+        &self,
+        request: &R,
+        body: Bytes,
+        deadline: Instant,
+    ) -> Result<(), CallError> {
+        self.check_deadline(deadline)?;
+        let admission = self.0.admit(body.len(), Some(deadline)).await?;
+        self.0.request(request, body, admission, None)?;
+        Ok(())
+    }
+
+    /// Queues a request whose answer, or the lack of one at `deadline`, lands in `mailbox` together with `token`.
+    ///
+    /// It never waits, and so is not subject to the limit of queued bytes: it is for requests whose number the caller
+    /// bounds, such as one pull per queue.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NotSent`], if it cannot even be queued. Then nothing lands in the mailbox.
+    pub fn submit<R: Request, T: Send + 'static>(
+        &self,
+        request: &R,
+        body: Bytes,
+        deadline: Instant,
+        mailbox: &Mailbox<T>,
+        token: T,
+    ) -> Result<Submitted, CallError> {
+        self.check_deadline(deadline)?;
+        let waiter = Some((deadline, Waiter::Mail(mailbox.expect(token))));
+        let opaque = self.0.request(request, body, Admission::FREE, waiter)?;
+        Ok(Submitted { link: Arc::clone(&self.0), opaque })
+    }
+
+    fn check_deadline(&self, deadline: Instant) -> Result<(), CallError> {
+        if deadline <= Instant::now() {
+            return Err(self.not_sent(NotSent::TimedOut));
+        }
+        Ok(())
+    }
+
+    fn not_sent(&self, reason: NotSent) -> CallError {
+        CallError::NotSent { address: Arc::clone(self.address()), reason }
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("address", self.address())
+            .field("open", &self.is_open())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Two handles are equal if they are of the same connection.
+impl PartialEq for Channel {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Channel {}
+
+/// Withdraws a request whose caller has gone.
+struct Withdraw<'a> {
+    link: &'a Link,
+    opaque: i32,
+    armed: bool,
+}
+
+impl Withdraw<'_> {
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Withdraw<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.link.cancel(self.opaque);
+        }
+    }
+}
+
+/// A request whose answer goes to a mailbox. Dropping this changes nothing.
+#[derive(Debug)]
+pub struct Submitted {
+    link: Arc<Link>,
+    opaque: i32,
+}
+
+impl Submitted {
+    /// Withdraws the request: it is not sent if it was not, and nothing lands in the mailbox any more. `false`: too
+    /// late, the mailbox has the answer or will have it in a moment.
+    pub fn cancel(self) -> bool {
+        self.link.cancel(self.opaque)
+    }
+}
+
+/// An answer whose header has not been read.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub(crate) address: Arc<str>,
+    pub(crate) command: Command,
+}
+
+impl Reply {
+    /// Who answered.
+    pub fn address(&self) -> &Arc<str> {
+        &self.address
+    }
+
+    /// The answer as it came.
+    pub fn command(&self) -> &Command {
+        &self.command
+    }
+
+    /// Reads it as the answer to a request of type `R`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Refused`] for a code that `R` does not accept, [`CallError::Malformed`] for a header that is not
+    /// what `R` promises.
+    pub fn read<R: Request>(self) -> Result<Answer<R::Response>, CallError> {
+        let Self { address, command } = self;
+        let code = command.response_code();
+        if !R::ACCEPTS.contains(&code) {
+            let refusal = Box::new(refusal(R::CODE, &command));
+            return Err(CallError::Refused { address, refusal });
+        }
+        match command.header::<R::Response>() {
+            Ok(header) => Ok(Answer {
+                code,
+                header,
+                version: command.version,
+                ext_fields: command.ext_fields,
+                body: command.body,
+            }),
+            Err(reason) => Err(CallError::Malformed { address, reason }),
+        }
+    }
+}
+
+fn refusal(request: RequestCode, command: &Command) -> Refusal {
+    let remark = command.remark.as_ref().map(|text| text.to_shared());
+    Refusal { request, code: command.response_code(), remark }
+}
+
+/// The answer to a request: one of the codes that the request accepts, with its header and body.
+///
+/// The body and the texts of the header are slices of the received frame.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Answer<H> {
+    /// Which of the accepted codes it is.
+    pub code: ResponseCode,
+    /// The header.
+    pub header: H,
+    /// The body; empty where there is none.
+    pub body: Bytes,
+    /// The release of the peer.
+    pub version: Version,
+    /// Every field of the header, known or not.
+    pub ext_fields: ExtFields,
+}

@@ -1,0 +1,368 @@
+//! [`Link`]: what the handles of a connection share with the task that owns its socket.
+//!
+//! Callers write their frames straight into the outgoing buffer, under one short lock that also covers the table of
+//! requests in flight: a request is in the table exactly as long as its frame may be sent or its answer may come.
+//! Nothing is awaited and no foreign code runs under the lock; answers are handed out after it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use rocketmq_protocol::{
+    Command, EncodeError, Flags, Head, Request, Serialization,
+    code::{LanguageCode, RequestCode},
+    encode_head,
+};
+use tokio::{
+    sync::{Notify, Semaphore, TryAcquireError, oneshot},
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    CallError, CloseReason, Config, NotSent, Reply, Tasks, Unanswered,
+    mailbox::Ticket,
+    outbound::{Flight, Outbound},
+    pending::{Pending, Row, Stage, Unmatched},
+    stats::Counters,
+};
+
+/// What a frame may cost of the queue's limit besides its body. A guess: heads are measured only when written.
+const HEAD_COST: usize = 512;
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) address: Arc<str>,
+    pub(crate) config: Arc<Config>,
+    /// The owner and the workers for the peer's requests; stopping it closes the connection.
+    pub(crate) tasks: Tasks,
+    /// Tells the owner that the queue has become non-empty.
+    pub(crate) queued: Notify,
+    pub(crate) closed: CancellationToken,
+    pub(crate) counters: Counters,
+    /// The bytes that may still be queued.
+    room: Semaphore,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    closed: Option<CloseReason>,
+    pending: Pending<Waiter>,
+    outbound: Outbound,
+    /// The owner has been told about the queue, and has not found it empty since.
+    told: bool,
+}
+
+/// Who waits for an answer.
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    Call(oneshot::Sender<Result<Reply, CallError>>),
+    Mail(Ticket),
+}
+
+/// Bytes of the queue's limit, granted to one frame.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Admission(usize);
+
+impl Admission {
+    /// For frames that must not wait. Their number is bounded elsewhere.
+    pub(crate) const FREE: Self = Self(0);
+}
+
+impl Link {
+    pub(crate) fn new(address: Arc<str>, config: Arc<Config>, tasks: Tasks) -> Self {
+        let state = State {
+            closed: None,
+            pending: Pending::new(config.first_opaque),
+            outbound: Outbound::default(),
+            told: false,
+        };
+        Self {
+            address,
+            tasks,
+            queued: Notify::new(),
+            closed: CancellationToken::new(),
+            counters: Counters::default(),
+            room: Semaphore::new(queue_limit(&config)),
+            state: Mutex::new(state),
+            config,
+        }
+    }
+
+    /// Waits until there is room for a frame with such a body.
+    pub(crate) async fn admit(
+        &self,
+        body_len: usize,
+        deadline: Option<Instant>,
+    ) -> Result<Admission, CallError> {
+        let cost = body_len.saturating_add(HEAD_COST).min(queue_limit(&self.config));
+        let permits = cost as u32; // the limit fits
+        match self.room.try_acquire_many(permits) {
+            Ok(permit) => permit.forget(),
+            Err(TryAcquireError::Closed) => return Err(self.not_sent(self.why_closed())),
+            Err(TryAcquireError::NoPermits) => {
+                let acquired = self.room.acquire_many(permits);
+                let acquired = match deadline {
+                    Some(deadline) => timeout_at(deadline, acquired)
+                        .await
+                        .map_err(|_| self.not_sent(NotSent::TimedOut))?,
+                    None => acquired.await,
+                };
+                acquired.map_err(|_| self.not_sent(self.why_closed()))?.forget();
+            }
+        }
+        Ok(Admission(cost))
+    }
+
+    /// As [`admit`](Self::admit), if that need not wait.
+    pub(crate) fn try_admit(&self, body_len: usize) -> Option<Admission> {
+        let cost = body_len.saturating_add(HEAD_COST).min(queue_limit(&self.config));
+        self.room.try_acquire_many(cost as u32).ok()?.forget();
+        Some(Admission(cost))
+    }
+
+    /// Queues a request. With a waiter it gets a row, whose number is returned.
+    pub(crate) fn request<R: Request>(
+        &self,
+        request: &R,
+        body: Bytes,
+        admission: Admission,
+        waiter: Option<(Instant, Waiter)>,
+    ) -> Result<i32, CallError> {
+        let expects_answer = waiter.is_some();
+        let mut state = self.lock();
+        if let Some(reason) = &state.closed {
+            let reason = NotSent::Closed(reason.clone());
+            drop(state);
+            Waiter::cancel(waiter);
+            return Err(self.not_sent(reason));
+        }
+        let opaque = match waiter {
+            Some((deadline, waiter)) => state.pending.insert(deadline, waiter),
+            None => state.pending.number(),
+        };
+        let head = Head {
+            code: R::CODE.0,
+            language: LanguageCode::RUST,
+            version: Command::VERSION,
+            opaque,
+            flags: if expects_answer { Flags::REQUEST } else { Flags::ONEWAY },
+            remark: None,
+        };
+        let form = form_for(R::CODE, self.config.serialization);
+        let row = expects_answer.then_some(opaque);
+        let queued = state.queue(row, body, admission, |body_len, buffer| {
+            encode_head(&head, request, &[], body_len, form, buffer)
+        });
+        match queued {
+            Ok(tell) => {
+                drop(state);
+                self.tell(tell);
+                Ok(opaque)
+            }
+            Err((error, Admission(cost))) => {
+                let row = state.pending.remove(opaque);
+                drop(state);
+                self.room.add_permits(cost);
+                Waiter::cancel(row.map(|row| (row.deadline, row.waiter)));
+                Err(self.not_sent(NotSent::Encode(error)))
+            }
+        }
+    }
+
+    /// Queues an answer to a request of the peer.
+    pub(crate) fn answer(&self, answer: &Command, form: Serialization, admission: Admission) {
+        let mut state = self.lock();
+        if state.closed.is_some() {
+            return;
+        }
+        // Written whole: answers to brokers are few, and small or rare.
+        let queued = state.queue(None, Bytes::new(), admission, |_, out| answer.encode(form, out));
+        drop(state);
+        match queued {
+            Ok(tell) => self.tell(tell),
+            Err((error, Admission(cost))) => {
+                self.room.add_permits(cost);
+                tracing::warn!(address = %self.address, %error, "an answer cannot be written");
+            }
+        }
+    }
+
+    /// Withdraws a request: it is not sent any more if it was not, and an answer finds nobody.
+    pub(crate) fn cancel(&self, opaque: i32) -> bool {
+        let row = self.lock().pending.remove(opaque);
+        let found = row.is_some();
+        Waiter::cancel(row.map(|row| (row.deadline, row.waiter)));
+        found
+    }
+
+    /// Requests without an answer.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.lock().pending.len()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
+    /// Why it closed; before that, what it will be if this is asked too early.
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.lock().closed.clone()
+    }
+
+    fn why_closed(&self) -> NotSent {
+        NotSent::Closed(self.close_reason().unwrap_or(CloseReason::Local))
+    }
+
+    fn not_sent(&self, reason: NotSent) -> CallError {
+        CallError::NotSent { address: Arc::clone(&self.address), reason }
+    }
+
+    fn unknown(&self, reason: Unanswered) -> CallError {
+        CallError::OutcomeUnknown { address: Arc::clone(&self.address), reason }
+    }
+
+    fn tell(&self, tell: bool) {
+        if tell {
+            self.queued.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The owner's side.
+impl Link {
+    /// Takes the next frames to write, after those in `flight` are written.
+    pub(crate) fn load(&self, flight: &mut Flight) {
+        let (frames, cost) = flight.settle();
+        self.counters.frames_written.add(frames);
+        if cost > 0 && !self.room.is_closed() {
+            self.room.add_permits(cost);
+        }
+        let mut state = self.lock();
+        let State { pending, outbound, told, .. } = &mut *state;
+        outbound.take(flight, |opaque, end| pending.sent(opaque, end));
+        *told = !(flight.is_empty() && outbound.is_empty());
+    }
+
+    /// Hands answers to those who wait for them. Whether somebody still waits for others.
+    pub(crate) fn deliver(&self, answers: &mut Vec<Command>) -> bool {
+        let mut matched = Vec::with_capacity(answers.len());
+        let (mut late, mut foreign) = (0, 0);
+        let waiting = {
+            let mut state = self.lock();
+            for answer in answers.drain(..) {
+                match state.pending.take(answer.opaque) {
+                    Ok(row) => matched.push((row.waiter, answer)),
+                    Err(Unmatched::Late) => late += 1,
+                    Err(Unmatched::Foreign) => foreign += 1,
+                }
+            }
+            state.pending.len() > 0
+        };
+        self.counters.late_answers.add(late);
+        self.counters.foreign_answers.add(foreign);
+        for (waiter, command) in matched {
+            waiter.deliver(Ok(Reply { address: Arc::clone(&self.address), command }));
+        }
+        waiting
+    }
+
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        self.lock().pending.next_expiry()
+    }
+
+    /// Ends the requests whose deadline has come. Whether one of them had been sent.
+    pub(crate) fn expire(&self, now: Instant) -> bool {
+        let mut expired = Vec::new();
+        self.lock().pending.expire(now, &mut expired);
+        self.counters.timeouts.add(expired.len() as u64);
+        let mut unanswered = false;
+        for Row { stage, waiter, .. } in expired {
+            waiter.deliver(Err(match stage {
+                Stage::Queued => self.not_sent(NotSent::TimedOut),
+                Stage::Sent { .. } => {
+                    unanswered = true;
+                    self.unknown(Unanswered::TimedOut)
+                }
+            }));
+        }
+        unanswered
+    }
+
+    /// Takes no more requests, and ends all there are. `written` bytes of the outgoing stream are the peer's: it may
+    /// have acted on the requests that lie within. What waits for no answer stays queued.
+    pub(crate) fn close(&self, reason: &CloseReason, written: u64) {
+        let rows = {
+            let mut state = self.lock();
+            if state.closed.is_some() {
+                return;
+            }
+            state.closed = Some(reason.clone());
+            state.pending.drain()
+        };
+        self.room.close();
+        self.closed.cancel();
+        for Row { stage, waiter, .. } in rows {
+            waiter.deliver(Err(match stage {
+                Stage::Sent { end } if end <= written => {
+                    self.unknown(Unanswered::Closed(reason.clone()))
+                }
+                Stage::Sent { .. } | Stage::Queued => {
+                    self.not_sent(NotSent::Closed(reason.clone()))
+                }
+            }));
+        }
+    }
+
+    /// Drops what is still queued.
+    pub(crate) fn clear(&self) {
+        self.lock().outbound.clear();
+    }
+}
+
+impl State {
+    /// Adds a frame, whose head `write` puts into the buffer. Whether the owner has to be told.
+    fn queue(
+        &mut self,
+        row: Option<i32>,
+        body: Bytes,
+        admission: Admission,
+        write: impl FnOnce(usize, &mut BytesMut) -> Result<(), EncodeError>,
+    ) -> Result<bool, (EncodeError, Admission)> {
+        let mut draft = self.outbound.draft();
+        if let Err(error) = write(body.len(), draft.buffer()) {
+            return Err((error, admission));
+        }
+        draft.finish(row, body, admission.0);
+        Ok(!std::mem::replace(&mut self.told, true))
+    }
+}
+
+impl Waiter {
+    fn deliver(self, answer: Result<Reply, CallError>) {
+        match self {
+            Self::Call(caller) => _ = caller.send(answer),
+            Self::Mail(ticket) => ticket.deliver(answer),
+        }
+    }
+
+    fn cancel(waiter: Option<(Instant, Self)>) {
+        if let Some((_, Self::Mail(ticket))) = waiter {
+            ticket.cancel();
+        }
+    }
+}
+
+fn queue_limit(config: &Config) -> usize {
+    config.queued_bytes.clamp(1, 1 << 30)
+}
+
+/// The binary form has 16 bits for the code.
+fn form_for(code: RequestCode, wanted: Serialization) -> Serialization {
+    if i16::try_from(code.0).is_ok() { wanted } else { Serialization::Json }
+}

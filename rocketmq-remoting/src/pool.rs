@@ -1,0 +1,291 @@
+//! [`Remoting`]: one connection per address, made on demand.
+//!
+//! ```text
+//!              channel()               connected
+//!   (absent) ────────────► Dialing ─────────────────► Open
+//!      ▲                     ▲  │                      │ │
+//!      │         channel()   │  │ failed     closed at │ │ closed
+//!      │        after rest   │  ▼                 once │ │ later
+//!      │                   Resting ◄───────────────────┘ │
+//!      └─────────────────────────────────────────────────┘
+//! ```
+//!
+//! `retain` leads from everywhere to absent. No state is final: an address that failed for hours is dialled again the
+//! next time somebody asks for it, at most once per rest.
+
+use std::{
+    collections::HashMap,
+    fmt, io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    CallError, Channel, CloseReason, Config, Connection, Connector, DialError, NotSent,
+    RequestHandler, Tasks,
+};
+
+/// A connection that ends so soon, and not by our doing, counts as a failed attempt: a peer that accepts and hangs up
+/// must not be dialled in a tight loop.
+const YOUNG: Duration = Duration::from_secs(1);
+
+/// The connections of a client: at most one per address, dialled when somebody asks for it. A clone is the same pool.
+#[derive(Clone)]
+pub struct Remoting(Arc<Pool>);
+
+struct Pool {
+    config: Arc<Config>,
+    connector: Arc<dyn Connector>,
+    handler: Arc<dyn RequestHandler>,
+    tasks: Tasks,
+    entries: Mutex<HashMap<Arc<str>, Entry>>,
+}
+
+/// What is known of an address.
+enum Entry {
+    Dialing { outcome: watch::Receiver<Option<Outcome>>, tasks: Tasks },
+    Open { channel: Channel, since: Instant, failures: u32 },
+    Resting(DialError),
+}
+
+type Outcome = Result<Channel, DialError>;
+
+impl Remoting {
+    /// A pool without connections. Its tasks count in `tasks`, and end when those are stopped.
+    pub fn new(
+        config: Config,
+        connector: impl Connector,
+        handler: impl RequestHandler,
+        tasks: &Tasks,
+    ) -> Self {
+        Self(Arc::new(Pool {
+            config: Arc::new(config),
+            connector: Arc::new(connector),
+            handler: Arc::new(handler),
+            tasks: tasks.child("connections"),
+            entries: Mutex::default(),
+        }))
+    }
+
+    /// The connection to `address` (`host:port`), dialled if there is none.
+    ///
+    /// All who ask at the same time share one attempt. An address that rests after a failure fails at once, with the
+    /// cause and the time from which it may be tried again: whoever has another address to turn to should not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NotSent`], and no other.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the attempt goes on, for the others who wait and for the next who asks.
+    pub async fn channel(&self, address: &str, deadline: Instant) -> Result<Channel, CallError> {
+        let failed = |reason| CallError::NotSent { address: address.into(), reason };
+        let mut outcome = match self.0.open_or_dial(address) {
+            Ok(Lookup::Open(channel)) => return Ok(channel),
+            Ok(Lookup::Dialing(outcome)) => outcome,
+            Err(reason) => return Err(failed(reason)),
+        };
+        let decided = match timeout_at(deadline, outcome.wait_for(Option::is_some)).await {
+            Ok(Ok(decided)) => decided.clone(),
+            Ok(Err(_gone)) => None,
+            Err(_elapsed) => return Err(failed(NotSent::TimedOut)),
+        };
+        match decided {
+            Some(Ok(channel)) => Ok(channel),
+            Some(Err(error)) => Err(failed(NotSent::Unreachable(error))),
+            None if self.0.tasks.is_stopped() => Err(failed(NotSent::ShuttingDown)),
+            None => Err(failed(NotSent::Closed(CloseReason::Local))),
+        }
+    }
+
+    /// The connection to `address`, if it is open.
+    pub fn existing(&self, address: &str) -> Option<Channel> {
+        match self.0.lock().get(address)? {
+            Entry::Open { channel, .. } if channel.is_open() => Some(channel.clone()),
+            _ => None,
+        }
+    }
+
+    /// Every open connection.
+    pub fn channels(&self) -> Vec<Channel> {
+        let open = |entry: &Entry| match entry {
+            Entry::Open { channel, .. } => Some(channel.clone()),
+            _ => None,
+        };
+        self.0.lock().values().filter_map(open).filter(Channel::is_open).collect()
+    }
+
+    /// Closes and forgets every address for which `wanted` is false.
+    pub fn retain(&self, mut wanted: impl FnMut(&str) -> bool) {
+        self.0.lock().retain(|address, entry| {
+            let keep = wanted(address);
+            if !keep {
+                entry.close();
+            }
+            keep
+        });
+    }
+
+    /// Closes every connection and waits until their tasks have ended. Afterwards nothing is dialled any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: they close all the same.
+    pub async fn close(&self) {
+        self.0.tasks.stop();
+        self.0.tasks.stopped().await;
+        self.0.lock().clear();
+    }
+}
+
+enum Lookup {
+    Open(Channel),
+    Dialing(watch::Receiver<Option<Outcome>>),
+}
+
+impl Pool {
+    fn open_or_dial(self: &Arc<Self>, address: &str) -> Result<Lookup, NotSent> {
+        if self.tasks.is_stopped() {
+            return Err(NotSent::ShuttingDown);
+        }
+        let now = Instant::now();
+        let mut entries = self.lock();
+        self.retire(&mut entries, address, now);
+        let failures = match entries.get(address) {
+            Some(Entry::Open { channel, .. }) => return Ok(Lookup::Open(channel.clone())),
+            Some(Entry::Dialing { outcome, .. }) => return Ok(Lookup::Dialing(outcome.clone())),
+            Some(Entry::Resting(error)) if error.retry_at > now => {
+                return Err(NotSent::Unreachable(error.clone()));
+            }
+            Some(Entry::Resting(error)) => error.failures,
+            None => 0,
+        };
+        let address: Arc<str> = address.into();
+        let (decide, outcome) = watch::channel(None);
+        let tasks = self.tasks.child("connection");
+        let entry = Entry::Dialing { outcome: outcome.clone(), tasks: tasks.clone() };
+        entries.insert(Arc::clone(&address), entry);
+        drop(entries);
+        let attempt = Attempt { pool: Arc::clone(self), address, tasks: tasks.clone(), failures };
+        tasks.spawn("connection", attempt.run(decide));
+        Ok(Lookup::Dialing(outcome))
+    }
+
+    /// Takes a closed connection out, or lets its address rest.
+    fn retire(&self, entries: &mut HashMap<Arc<str>, Entry>, address: &str, now: Instant) {
+        let Some(Entry::Open { channel, since, failures }) = entries.get(address) else { return };
+        let Some(reason) = channel.close_reason() else { return };
+        let failures = failures + 1;
+        let rests = now - *since < YOUNG && !matches!(reason, CloseReason::Local);
+        match entries.get_mut(address).filter(|_| rests) {
+            Some(entry) => {
+                *entry = Entry::Resting(self.rest(io::Error::other(reason), failures, now));
+            }
+            None => _ = entries.remove(address),
+        }
+    }
+
+    fn rest(&self, cause: io::Error, failures: u32, now: Instant) -> DialError {
+        let retry_at = now + self.config.backoff.rest(failures, fastrand::f64());
+        DialError { cause: Arc::new(cause), failures, retry_at }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn open(channel: &Channel, failures: u32) -> Self {
+        Self::Open { channel: channel.clone(), since: Instant::now(), failures }
+    }
+
+    fn close(&self) {
+        match self {
+            Self::Dialing { tasks, .. } => tasks.stop(),
+            Self::Open { channel, .. } => channel.close(),
+            Self::Resting(_) => {}
+        }
+    }
+}
+
+/// The one task of an address: dials, owns the socket, and cleans up after it.
+struct Attempt {
+    pool: Arc<Pool>,
+    address: Arc<str>,
+    /// Stopped by `retain` and `close`.
+    tasks: Tasks,
+    failures: u32,
+}
+
+impl Attempt {
+    async fn run(self, decide: watch::Sender<Option<Outcome>>) {
+        let connected = tokio::select! {
+            biased;
+            () = self.tasks.cancelled() => return,
+            connected = self.connect() => connected,
+        };
+        match connected {
+            Ok((channel, connection)) => {
+                if self.settle(Entry::open(&channel, self.failures)) {
+                    decide.send_replace(Some(Ok(channel.clone())));
+                    drop(decide);
+                    connection.run().await;
+                    self.evict(&channel);
+                }
+            }
+            Err(cause) => {
+                tracing::debug!(address = %self.address, error = %cause, "cannot connect");
+                let error = self.pool.rest(cause, self.failures + 1, Instant::now());
+                if self.settle(Entry::Resting(error.clone())) {
+                    decide.send_replace(Some(Err(error)));
+                }
+            }
+        }
+    }
+
+    async fn connect(&self) -> io::Result<(Channel, Connection)> {
+        let pool = &self.pool;
+        let deadline = Instant::now() + pool.config.connect_timeout;
+        let connecting = pool.connector.connect(&self.address, deadline);
+        let io = timeout_at(deadline, connecting).await??;
+        Ok(Connection::new(
+            io,
+            Arc::clone(&self.address),
+            Arc::clone(&pool.config),
+            Arc::clone(&pool.handler),
+            self.tasks.clone(),
+        ))
+    }
+
+    /// Makes the outcome the address' entry, unless the address has been given up: `retain` stops our tasks under the
+    /// same lock, so that a stopped attempt knows that the entry is no longer its own.
+    fn settle(&self, entry: Entry) -> bool {
+        let mut entries = self.pool.lock();
+        let wanted = !self.tasks.is_stopped();
+        if wanted {
+            entries.insert(Arc::clone(&self.address), entry);
+        }
+        wanted
+    }
+
+    fn evict(&self, closed: &Channel) {
+        let mut entries = self.pool.lock();
+        if matches!(entries.get(&self.address), Some(Entry::Open { channel, .. }) if channel == closed)
+        {
+            self.pool.retire(&mut entries, &self.address, Instant::now());
+        }
+    }
+}
+
+impl fmt::Debug for Remoting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remoting").field("open", &self.channels()).finish_non_exhaustive()
+    }
+}
