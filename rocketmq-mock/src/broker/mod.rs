@@ -1,0 +1,193 @@
+//! [`Broker`]: one broker as a value.
+
+mod group;
+mod offset;
+mod pull;
+mod send;
+mod topic;
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use rocketmq_protocol::{
+    Command, Header, HeaderError,
+    code::{LanguageCode, RequestCode, ResponseCode, Version},
+    names::AUTO_CREATE_TOPIC,
+};
+
+use crate::log::{Draft, Log, QueueKey};
+use group::ConsumerGroups;
+use pull::Held;
+
+/// A connection, as the servers know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Peer {
+    pub(crate) id: u64,
+    pub(crate) address: SocketAddr,
+}
+
+/// Something to write to a connection.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) to: Peer,
+    pub(crate) command: Command,
+}
+
+/// The settings of a topic on a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Topic {
+    pub(crate) read_queues: i32,
+    pub(crate) write_queues: i32,
+    pub(crate) perm: i32,
+}
+
+/// One broker: topics, messages, offsets, groups. It never waits and reads no clock; `now` is in milliseconds since 1970.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    pub(crate) name: Arc<str>,
+    pub(crate) address: SocketAddr,
+    pub(crate) topics: BTreeMap<Arc<str>, Topic>,
+    pub(crate) log: Log,
+    offsets: BTreeMap<(Arc<str>, QueueKey), i64>,
+    groups: ConsumerGroups,
+    held: Vec<Held>,
+    /// Messages that are to be delivered later.
+    delayed: BTreeMap<(i64, u64), Draft>,
+    delayed_count: u64,
+    delay_step: Duration,
+    auto_create: bool,
+    opaque: i32,
+}
+
+/// Queues of a topic that is created on demand, at most (`defaultTopicQueueNums` of a broker).
+const DEFAULT_QUEUES: i32 = 8;
+
+impl Broker {
+    pub(crate) fn new(
+        name: Arc<str>,
+        address: SocketAddr,
+        delay_step: Duration,
+        auto_create: bool,
+    ) -> Self {
+        let template = Topic { read_queues: DEFAULT_QUEUES, write_queues: DEFAULT_QUEUES, perm: 7 };
+        let mut topics = BTreeMap::new();
+        if auto_create {
+            topics.insert(AUTO_CREATE_TOPIC.into(), template);
+        }
+        Self {
+            name,
+            address,
+            topics,
+            log: Log::default(),
+            offsets: BTreeMap::new(),
+            groups: ConsumerGroups::default(),
+            held: Vec::new(),
+            delayed: BTreeMap::new(),
+            delayed_count: 0,
+            delay_step,
+            auto_create,
+            opaque: 0,
+        }
+    }
+
+    /// Handles a request to its end. The answer, where there is one now, is among what is to be written.
+    pub(crate) fn handle(&mut self, now: i64, from: Peer, request: &Command) -> Vec<Outgoing> {
+        let mut out = Vec::new();
+        let answer = match request.request_code() {
+            RequestCode::SEND_MESSAGE | RequestCode::SEND_MESSAGE_V2 => {
+                self.send(now, from, request, &mut out)
+            }
+            RequestCode::CONSUMER_SEND_MSG_BACK => self.send_back(now, from, request, &mut out),
+            RequestCode::PULL_MESSAGE => self.pull(now, from, request),
+            RequestCode::QUERY_CONSUMER_OFFSET => self.query_offset(request).map(Some),
+            RequestCode::UPDATE_CONSUMER_OFFSET => self.update_offset(request).map(Some),
+            RequestCode::GET_MAX_OFFSET => self.max_offset(request).map(Some),
+            RequestCode::GET_MIN_OFFSET => self.min_offset(request).map(Some),
+            RequestCode::SEARCH_OFFSET_BY_TIMESTAMP => self.search_offset(request).map(Some),
+            RequestCode::HEART_BEAT => self.heartbeat(from, request, &mut out).map(Some),
+            RequestCode::UNREGISTER_CLIENT => self.unregister(request, &mut out).map(Some),
+            RequestCode::GET_CONSUMER_LIST_BY_GROUP => self.consumer_list(request).map(Some),
+            RequestCode::UPDATE_AND_CREATE_TOPIC => self.create_topic(request).map(Some),
+            RequestCode::VIEW_MESSAGE_BY_ID => self.view_message(request).map(Some),
+            code => {
+                let remark = format!(" request type {} not supported", code.0);
+                Ok(Some(
+                    answer(request, ResponseCode::REQUEST_CODE_NOT_SUPPORTED).with_remark(remark),
+                ))
+            }
+        };
+        let answer = answer.unwrap_or_else(|refusal| Some(refusal.to_answer(request)));
+        if let Some(command) = answer.filter(|_| !request.is_oneway()) {
+            out.push(Outgoing { to: from, command });
+        }
+        out
+    }
+
+    /// Lets time pass: delivers what is due, and answers pulls that have waited long enough.
+    pub(crate) fn tick(&mut self, now: i64) -> Vec<Outgoing> {
+        let mut out = Vec::new();
+        while let Some(entry) = self.delayed.first_entry()
+            && entry.key().0 <= now
+        {
+            let draft = entry.remove();
+            self.store(draft, now, &mut out);
+        }
+        self.expire_held(now, &mut out);
+        out
+    }
+
+    /// A connection has gone, and with it the members that spoke over it.
+    pub(crate) fn disconnected(&mut self, peer: Peer) -> Vec<Outgoing> {
+        let mut out = Vec::new();
+        self.held.retain(|held| held.peer != peer);
+        let changed = self.groups.disconnected(peer);
+        self.notify(changed, &mut out);
+        out
+    }
+
+    /// Everything but messages, offsets and topics is forgotten when a broker restarts.
+    pub(crate) fn restarted(&mut self) {
+        self.groups = ConsumerGroups::default();
+        self.held.clear();
+    }
+
+    /// A request of the broker's own. It numbers them as it likes.
+    fn request(&mut self, code: RequestCode, header: &impl Header) -> Command {
+        self.opaque += 1;
+        let mut command = Command::default().with_header(header).with_opaque(self.opaque).oneway();
+        command.code = code.0;
+        command.version = Version::V5_5_0;
+        command
+    }
+}
+
+/// Why a request is refused: a code and a remark.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    code: ResponseCode,
+    remark: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: ResponseCode, remark: impl Into<String>) -> Self {
+        Self { code, remark: remark.into() }
+    }
+
+    fn to_answer(&self, request: &Command) -> Command {
+        answer(request, self.code).with_remark(self.remark.clone())
+    }
+}
+
+/// A real broker runs into a null pointer where a field is missing, and answers so.
+impl From<HeaderError> for Refusal {
+    fn from(error: HeaderError) -> Self {
+        Self::new(ResponseCode::SYSTEM_ERROR, error.to_string())
+    }
+}
+
+/// An answer as a server of 5.5.0 heads it.
+pub(crate) fn answer(request: &Command, code: ResponseCode) -> Command {
+    let mut command = Command::answer(request, code);
+    command.language = LanguageCode::JAVA;
+    command.version = Version::V5_5_0;
+    command
+}

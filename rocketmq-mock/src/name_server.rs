@@ -1,0 +1,74 @@
+//! The name server: what it says follows from the brokers that are up.
+
+use std::collections::BTreeMap;
+
+use rocketmq_protocol::{
+    Command, HeaderError,
+    body::{self, BrokerData, ClusterInfo, QueueData, TopicRouteData},
+    code::{RequestCode, ResponseCode},
+    header::GetRouteInfoRequestHeader,
+};
+
+use crate::broker::{Broker, answer};
+
+/// The cluster that all brokers belong to.
+pub(crate) const CLUSTER: &str = "DefaultCluster";
+
+/// Answers a request from what the living brokers are.
+pub(crate) fn handle<'a>(brokers: impl Iterator<Item = &'a Broker>, request: &Command) -> Command {
+    match request.request_code() {
+        RequestCode::GET_ROUTEINFO_BY_TOPIC => route(brokers, request).unwrap_or_else(|error| {
+            answer(request, ResponseCode::SYSTEM_ERROR).with_remark(error.to_string())
+        }),
+        RequestCode::GET_BROKER_CLUSTER_INFO => cluster_info(brokers, request),
+        code => {
+            let remark = format!(" request type {} not supported", code.0);
+            answer(request, ResponseCode::REQUEST_CODE_NOT_SUPPORTED).with_remark(remark)
+        }
+    }
+}
+
+fn route<'a>(
+    brokers: impl Iterator<Item = &'a Broker>,
+    request: &Command,
+) -> Result<Command, HeaderError> {
+    let header: GetRouteInfoRequestHeader = request.header()?;
+    let mut route = TopicRouteData::default();
+    for broker in brokers {
+        let Some(settings) = broker.topics.get(&*header.topic) else { continue };
+        route.broker_datas.push(broker_data(broker));
+        route.queue_datas.push(QueueData {
+            broker_name: broker.name.to_string(),
+            perm: settings.perm,
+            read_queue_nums: settings.read_queues,
+            write_queue_nums: settings.write_queues,
+            topic_sys_flag: 0,
+        });
+    }
+    if route.queue_datas.is_empty() {
+        let remark = format!("No topic route info in name server for the topic: {}", header.topic);
+        return Ok(answer(request, ResponseCode::TOPIC_NOT_EXIST).with_remark(remark));
+    }
+    Ok(answer(request, ResponseCode::SUCCESS).with_body(body::encode(&route)))
+}
+
+fn cluster_info<'a>(brokers: impl Iterator<Item = &'a Broker>, request: &Command) -> Command {
+    let mut info = ClusterInfo::default();
+    for broker in brokers {
+        info.broker_addr_table.insert(broker.name.to_string(), broker_data(broker));
+        info.cluster_addr_table
+            .entry(CLUSTER.to_owned())
+            .or_default()
+            .push(broker.name.to_string());
+    }
+    answer(request, ResponseCode::SUCCESS).with_body(body::encode(&info))
+}
+
+fn broker_data(broker: &Broker) -> BrokerData {
+    BrokerData {
+        broker_addrs: BTreeMap::from([(0, broker.address.to_string())]),
+        broker_name: broker.name.to_string(),
+        cluster: CLUSTER.to_owned(),
+        ..BrokerData::default()
+    }
+}
