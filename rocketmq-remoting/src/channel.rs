@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use rocketmq_protocol::{
-    Command, ExtFields, Request,
+    Command, ExtFields, Request, Text,
     code::{RequestCode, ResponseCode, Version},
 };
 use tokio::{sync::oneshot, time::Instant};
@@ -237,6 +237,7 @@ impl Reply {
             Ok(header) => Ok(Answer {
                 code,
                 header,
+                remark: command.remark,
                 version: command.version,
                 ext_fields: command.ext_fields,
                 body: command.body,
@@ -263,6 +264,8 @@ pub struct Answer<H> {
     pub header: H,
     /// The body; empty where there is none.
     pub body: Bytes,
+    /// What the peer remarks; on success mostly noise.
+    pub remark: Option<Text>,
     /// The release of the peer.
     pub version: Version,
     /// Every field of the header, known or not.

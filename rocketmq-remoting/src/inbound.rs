@@ -20,6 +20,12 @@ pub trait RequestHandler: Send + Sync + 'static {
     ///
     /// It runs in a task of its own. A panic is answered as an error and harms nothing else.
     fn handle<'a>(&'a self, from: &'a Channel, request: Command) -> HandlerFuture<'a>;
+
+    /// A connection has been made: the peer knows nothing of what was said over an earlier one. Called before the first
+    /// request can be sent over it; must not block. Default: nothing.
+    fn opened(&self, to: &Channel) {
+        let _ = to;
+    }
 }
 
 /// Knows no request at all.

@@ -234,6 +234,7 @@ impl Attempt {
         match connected {
             Ok((channel, connection)) => {
                 if self.settle(Entry::open(&channel, self.failures)) {
+                    self.pool.handler.opened(&channel);
                     decide.send_replace(Some(Ok(channel.clone())));
                     drop(decide);
                     connection.run().await;
