@@ -81,17 +81,21 @@ impl TopicRoute {
         self.publish.is_empty() && self.subscribe.is_empty()
     }
 
-    /// The same route for a topic that does not exist yet and will be created by the first message: at most `queues` queues
-    /// on each broker (`updateTopicRouteInfoFromNameServer` with `isDefault`).
+    /// This route as that of another topic, which does not exist yet and will be created by its first message: at most
+    /// `queues` queues on each broker (`updateTopicRouteInfoFromNameServer` with `isDefault`).
     #[must_use]
-    pub fn for_new_topic(topic: &str, default_topic: &TopicRouteData, queues: i32) -> Self {
-        let mut data = default_topic.clone();
-        for queue in &mut data.queue_datas {
-            let capped = queues.min(queue.read_queue_nums);
-            queue.read_queue_nums = capped;
-            queue.write_queue_nums = capped;
+    pub fn for_new_topic(&self, topic: &str, queues: i32) -> Self {
+        let topic: Arc<str> = topic.into();
+        let renamed = |found: &[MessageQueue]| -> Vec<MessageQueue> {
+            let kept = found.iter().filter(|queue| queue.queue_id < queues);
+            kept.map(|queue| MessageQueue { topic: Arc::clone(&topic), ..queue.clone() }).collect()
+        };
+        Self {
+            publish: renamed(&self.publish),
+            subscribe: renamed(&self.subscribe),
+            brokers: self.brokers.clone(),
+            ordered: false,
         }
-        Self::new(topic, &data)
     }
 }
 
@@ -216,9 +220,11 @@ mod tests {
     #[test]
     fn a_new_topic_gets_as_many_queues_as_both_sides_allow() {
         let default_topic = data(vec![queue("a", 7, 8, 8)], vec![broker("a", &[0])]);
+        let default_topic = TopicRoute::new("TBW102", &default_topic);
         let check = |wanted, expected| {
-            let route = TopicRoute::for_new_topic("t", &default_topic, wanted);
+            let route = default_topic.for_new_topic("t", wanted);
             assert_eq!(route.publish_queues().len(), expected);
+            assert!(route.publish_queues().iter().all(|queue| &*queue.topic == "t"));
         };
         check(4, 4);
         check(16, 8);
