@@ -9,10 +9,7 @@ use std::{
 };
 
 use rocketmq_protocol::{code::RequestCode, message::decode_messages};
-use tokio::{
-    net::TcpListener,
-    task::{AbortHandle, JoinSet},
-};
+use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     broker::{Broker, Topic},
@@ -28,10 +25,11 @@ pub struct MockCluster {
     servers: Mutex<Servers>,
 }
 
-/// The tasks that serve. Dropping the set ends them all.
+/// The tasks that serve. Dropping a set ends its tasks.
 struct Servers {
-    tasks: JoinSet<()>,
-    brokers: BTreeMap<Arc<str>, AbortHandle>,
+    /// Held for its drop.
+    _name_server: JoinSet<()>,
+    brokers: BTreeMap<Arc<str>, JoinSet<()>>,
 }
 
 /// Options of a [`MockCluster`].
@@ -97,7 +95,7 @@ impl MockClusterBuilder {
         let name_server = listener.local_addr()?;
         tasks.spawn(net::serve(Arc::clone(&shared), Server::NameServer, listener));
         tasks.spawn(Arc::clone(&shared).tick());
-        let servers = Mutex::new(Servers { tasks, brokers: BTreeMap::new() });
+        let servers = Mutex::new(Servers { _name_server: tasks, brokers: BTreeMap::new() });
         let cluster = MockCluster { shared, name_server, servers };
         for letter in ('a'..='z').take(self.brokers) {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -153,19 +151,31 @@ impl MockCluster {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         let serving =
             net::serve(Arc::clone(&self.shared), Server::Broker(Arc::clone(&name)), listener);
-        let task = servers.tasks.spawn(serving);
-        servers.brokers.insert(name, task);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serving);
+        servers.brokers.insert(name, tasks);
     }
 
     /// Stops a broker as a killed process stops: its connections close, and it is in no route any more. What it has stored
     /// stays. Whether there was one running.
-    pub fn stop_broker(&self, name: &str) -> bool {
-        let task = self.servers.lock().unwrap_or_else(PoisonError::into_inner).brokers.remove(name);
+    ///
+    /// # Cancel safety
+    ///
+    /// The broker stops all the same; its port may be free only later.
+    pub async fn stop_broker(&self, name: &str) -> bool {
+        let tasks =
+            self.servers.lock().unwrap_or_else(PoisonError::into_inner).brokers.remove(name);
         if let Some(seat) = self.shared.world().brokers.get_mut(name) {
             seat.up = false;
             seat.broker.restarted();
         }
-        task.inspect(AbortHandle::abort).is_some()
+        match tasks {
+            Some(mut tasks) => {
+                tasks.shutdown().await;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Starts a stopped broker again, at its address, with what it had stored.

@@ -21,7 +21,7 @@ impl Broker {
         let key: QueueKey = (header.topic.to_shared(), header.queue_id);
         let young = self.log.max_offset(&key) > 0 && header.set_zero_if_not_found != Some(false);
         let stored = self.offsets.get(&(header.consumer_group.to_shared(), key)).copied();
-        match stored.or(young.then_some(0)) {
+        match stored.or_else(|| young.then_some(0)) {
             Some(offset) => Ok(one_offset(request, offset)),
             None => Err(Refusal::new(
                 ResponseCode::QUERY_NOT_FOUND,
