@@ -1,1 +1,71 @@
 //! An independent asynchronous client for Apache RocketMQ.
+//!
+//! ```
+//! use std::time::Duration;
+//! use rocketmq_client::{Client, Delivery, Error, Message, StartFrom};
+//!
+//! # async fn example(name_servers: &str) -> Result<(), Error> {
+//! let client = Client::connect(name_servers).await?;
+//!
+//! let producer = client.producer("checkout").start().await?;
+//! let receipt = producer.send(Message::new("orders", "hello").tag("paid").key(42)).await?;
+//! println!("stored as {} in {}", receipt.message_id(), receipt.queue());
+//!
+//! let consumer = client
+//!     .push_consumer("billing")
+//!     .subscribe("orders", "*")
+//!     .start_from(StartFrom::First)
+//!     .start(|delivery: Delivery| async move { println!("{:?}", delivery.body()) })
+//!     .await?;
+//!
+//! consumer.shutdown(Duration::from_secs(30)).await;
+//! client.shutdown(Duration::from_secs(5)).await;
+//! # Ok(()) }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! #     let cluster = rocketmq_mock::MockCluster::start().await.unwrap();
+//! #     example(&cluster.name_server_address().to_string()).await.unwrap();
+//! # });
+//! ```
+//!
+//! # What hangs together how
+//!
+//! A [`Client`] is one application's view of one cluster: connections, routes, heartbeats. Producers and consumers are made from
+//! it and share it. A [`Producer`] sends; a [`PushConsumer`] calls a handler with each message, up to
+//! [`concurrency`](PushConsumerBuilder::concurrency) at once, and commits offsets behind what is done.
+//!
+//! # What it promises
+//!
+//! * An acknowledged message is never lost on the way to a group: an offset moves only past messages whose handler has
+//!   succeeded, or that a broker has taken back to deliver again.
+//! * A send says what is known: stored, not stored, or [unknown](Error::outcome_unknown).
+//! * Everything has a deadline, and everything that waits in memory a bound.
+//! * After `shutdown`, no task of the client is left.
+//!
+//! # Features
+//!
+//! `zlib`, `lz4`, `zstd` (all on by default, pure Rust): reading bodies compressed that way.
+
+mod call;
+mod client;
+mod consumer;
+mod error;
+mod message;
+mod producer;
+
+pub use call::Call;
+pub use client::{Client, ClientBuilder};
+pub use consumer::{
+    Delivery, Handler, IntoOutcome, Outcome, PushConsumer, PushConsumerBuilder, ShutdownReport,
+    StartFrom, Verdict,
+};
+pub use error::{BoxError, Error, ErrorKind};
+pub use message::Message;
+pub use producer::{
+    PendingReceipt, Producer, ProducerBuilder, QueueKey, SendCall, SendReceipt, SendStatus,
+};
+pub use rocketmq_consumer::{Allocate, Averagely, Snapshot};
+pub use rocketmq_protocol::{
+    code::ResponseCode,
+    message::{MessageExt, MessageId, OffsetMessageId},
+};
+pub use rocketmq_route::MessageQueue;

@@ -1,0 +1,208 @@
+//! Which groups live in a client, and how they are told that something has happened.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use rocketmq_protocol::body::{ConsumerData, HeartbeatData, ProducerData};
+use rocketmq_route::{Groups, INNER_PRODUCER_GROUP, RouteTable};
+use tokio::sync::Notify;
+
+use crate::Error;
+
+/// The groups of a client.
+pub(crate) struct Registry {
+    state: Mutex<State>,
+    /// The next heartbeat is to go out now.
+    pub(crate) heartbeat_wanted: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    groups: Groups,
+    /// How many producers share a group.
+    producers: BTreeMap<Arc<str>, usize>,
+    consumers: BTreeMap<Arc<str>, Arc<Signals>>,
+}
+
+impl Registry {
+    pub(crate) fn new() -> Self {
+        let mut state = State::default();
+        // Consumers hand messages back through this group when their broker cannot.
+        let inner = ProducerData { group_name: INNER_PRODUCER_GROUP.to_owned() };
+        state.groups.producers.insert(INNER_PRODUCER_GROUP.into(), inner);
+        Self { state: Mutex::new(state), heartbeat_wanted: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Several producers of one client may share a group.
+    pub(crate) fn add_producer(&self, group: &Arc<str>) {
+        let mut state = self.state();
+        *state.producers.entry(Arc::clone(group)).or_default() += 1;
+        let data = ProducerData { group_name: group.to_string() };
+        state.groups.producers.insert(Arc::clone(group), data);
+        drop(state);
+        self.heartbeat_wanted.notify_one();
+    }
+
+    /// Whether it was the last of its group.
+    pub(crate) fn remove_producer(&self, group: &str) -> bool {
+        let mut state = self.state();
+        let Some(count) = state.producers.get_mut(group) else { return false };
+        *count -= 1;
+        if *count > 0 {
+            return false;
+        }
+        state.producers.remove(group);
+        state.groups.producers.remove(group);
+        true
+    }
+
+    /// A group can have one consumer in a client: brokers know members by the client's id.
+    pub(crate) fn add_consumer(
+        &self,
+        group: &Arc<str>,
+        signals: &Arc<Signals>,
+    ) -> Result<(), Error> {
+        let mut state = self.state();
+        if state.consumers.contains_key(group) {
+            return Err(Error::invalid(format!(
+                "group `{group}` already has a consumer in this client"
+            )));
+        }
+        state.consumers.insert(Arc::clone(group), Arc::clone(signals));
+        Ok(())
+    }
+
+    pub(crate) fn remove_consumer(&self, group: &str) {
+        let mut state = self.state();
+        state.consumers.remove(group);
+        state.groups.consumers.remove(group);
+    }
+
+    /// What heartbeats say about a consumer group from now on.
+    pub(crate) fn announce(&self, group: &Arc<str>, data: ConsumerData) {
+        let mut state = self.state();
+        if state.consumers.contains_key(group) {
+            state.groups.consumers.insert(Arc::clone(group), data);
+        }
+        drop(state);
+        self.heartbeat_wanted.notify_one();
+    }
+
+    /// What to tell brokers, and which.
+    pub(crate) fn heartbeat(
+        &self,
+        client_id: &str,
+        routes: &RouteTable,
+    ) -> Option<(HeartbeatData, Vec<Arc<str>>)> {
+        let state = self.state();
+        let data = state.groups.heartbeat(client_id)?;
+        Some((data, state.groups.addresses(routes).into_iter().cloned().collect()))
+    }
+
+    /// Brokers have taken a heartbeat that names these groups.
+    pub(crate) fn registered(&self, heartbeat: &HeartbeatData) {
+        for data in &heartbeat.consumer_data_set {
+            self.signal(&data.group_name, |news| news.registered = true);
+        }
+    }
+
+    /// A broker says that the members of a group have changed. Whether that group lives here.
+    pub(crate) fn members_changed(&self, group: &str) -> bool {
+        self.signal(group, |news| news.members_changed = true)
+    }
+
+    /// A name server has answered about a topic, whatever it said; perhaps the route has changed.
+    pub(crate) fn route_answered(&self, topic: &Arc<str>, changed: bool) {
+        for signals in self.state().consumers.values() {
+            signals.raise(|news| {
+                news.routes.insert(Arc::clone(topic));
+            });
+        }
+        if changed {
+            // Brokers that were not known yet have to hear of the groups before they serve them.
+            self.heartbeat_wanted.notify_one();
+        }
+    }
+
+    fn signal(&self, group: &str, change: impl FnOnce(&mut News)) -> bool {
+        let state = self.state();
+        let found = state.consumers.get(group);
+        if let Some(signals) = found {
+            signals.raise(change);
+        }
+        found.is_some()
+    }
+}
+
+/// News for one consumer. They coalesce: however often something happens before the consumer looks, it is told once.
+#[derive(Default)]
+pub(crate) struct Signals {
+    news: Mutex<News>,
+    raised: Notify,
+}
+
+/// What has happened since the consumer last looked.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    pub(crate) registered: bool,
+    pub(crate) members_changed: bool,
+    pub(crate) routes: BTreeSet<Arc<str>>,
+}
+
+impl Signals {
+    pub(crate) fn raise(&self, change: impl FnOnce(&mut News)) {
+        change(&mut self.news.lock().unwrap_or_else(PoisonError::into_inner));
+        self.raised.notify_one();
+    }
+
+    /// Waits until there is something, and takes it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: news are taken only by a call that returns them.
+    pub(crate) async fn next(&self) -> News {
+        self.raised.notified().await;
+        std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_one_consumer_and_many_producers() {
+        let registry = Registry::new();
+        let group: Arc<str> = "g".into();
+        registry.add_producer(&group);
+        registry.add_producer(&group);
+        assert!(!registry.remove_producer("g"));
+        assert!(registry.remove_producer("g"));
+        assert!(!registry.remove_producer("g"), "it is gone");
+        let signals = Arc::default();
+        registry.add_consumer(&group, &signals).unwrap();
+        assert!(registry.add_consumer(&group, &signals).is_err());
+        registry.remove_consumer("g");
+        registry.add_consumer(&group, &signals).unwrap();
+    }
+
+    #[tokio::test]
+    async fn news_coalesce() {
+        let registry = Registry::new();
+        let signals = Arc::default();
+        registry.add_consumer(&"g".into(), &signals).unwrap();
+        assert!(registry.members_changed("g") && registry.members_changed("g"));
+        assert!(!registry.members_changed("other"));
+        registry.route_answered(&"t".into(), false);
+        let news = signals.next().await;
+        assert!(news.members_changed && !news.registered);
+        assert_eq!(news.routes.len(), 1);
+        assert_eq!(*signals.news.lock().unwrap(), News::default());
+    }
+}

@@ -1,0 +1,320 @@
+//! [`Driver`]: the loop that keeps one consumer group going.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use rocketmq_consumer::{
+    Action, CloseReport, ConsumerGroup, Event, Failure, Input, Now, Outcome, PullPlan, PullToken,
+    Settlement, Snapshot,
+};
+use rocketmq_protocol::{
+    body::{ConsumeFromWhere, ConsumerData},
+    header::PullMessageRequestHeader,
+};
+use rocketmq_remoting::{CallError, Mailbox, Reply, Submitted};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::{AbortHandle, JoinSet},
+    time::Instant,
+};
+
+use super::{
+    requests::{Requests, pull_answer, pull_failure},
+    workers::Work,
+};
+use crate::client::{
+    registry::{News, Signals},
+    routes::{sleep_until, std_now},
+    wall_millis,
+};
+
+/// What the façade asks of a driver.
+pub(super) enum Request {
+    /// Close, and say what was left.
+    Close { grace: Duration, done: oneshot::Sender<CloseReport> },
+    /// What does the group look like?
+    Snapshot(oneshot::Sender<Snapshot>),
+}
+
+/// Drives one [`ConsumerGroup`]: waits for something to happen, tells the machine, does what it says.
+///
+/// Nothing here decides. Requests are futures in a set that end in an input; pulls are rows in the tables of their connections, whose
+/// answers land in one mailbox, so that a thousand waiting queues need no task.
+pub(super) struct Driver {
+    pub(super) machine: ConsumerGroup,
+    pub(super) requests: Requests,
+    pub(super) consume_from_where: ConsumeFromWhere,
+    pub(super) work: Arc<Work>,
+    /// Taken from the machine ahead of the workers: as many as keep them busy between two looks.
+    pub(super) ahead: usize,
+    pub(super) signals: Arc<Signals>,
+    pub(super) commands: mpsc::UnboundedReceiver<Request>,
+    pub(super) mailbox: Mailbox<PullToken>,
+    pub(super) pulls: HashMap<PullToken, Pull>,
+    pub(super) questions: JoinSet<Finished>,
+    pub(super) marks: Vec<Settlement>,
+    pub(super) closing: Vec<oneshot::Sender<CloseReport>>,
+    pub(super) report: Option<CloseReport>,
+}
+
+/// A pull under way.
+pub(super) enum Pull {
+    /// A row of its connection's table.
+    Row(Submitted),
+    /// Waits for the connection.
+    Dialling(AbortHandle),
+}
+
+/// How a question of the driver's ended.
+pub(super) enum Finished {
+    Answered(Input),
+    /// There is a connection now for this pull.
+    Connected(PullPlan),
+}
+
+/// What a driver woke up for.
+enum Wake {
+    Finished(Finished),
+    Pulled(PullToken, Result<Reply, CallError>),
+    News(News),
+    Asked(Request),
+    /// The workers run dry, or time has come.
+    Look,
+    Time,
+}
+
+impl Driver {
+    /// Runs until the group is closed, and tells what was left.
+    pub(super) async fn run(mut self) {
+        self.act();
+        while self.report.is_none() {
+            self.refill();
+            let wake = self.wait().await;
+            let now = now();
+            self.collect(now);
+            match wake {
+                Wake::Finished(Finished::Answered(input)) => self.machine.handle(now, input),
+                Wake::Finished(Finished::Connected(plan)) => self.pull(plan),
+                Wake::Pulled(pull, answer) => self.pulled(now, pull, answer),
+                Wake::News(news) => self.news(now, news),
+                Wake::Asked(request) => self.asked(now, request),
+                Wake::Look => {}
+                Wake::Time => self.machine.handle_timeout(now),
+            }
+            self.act();
+        }
+        self.work.close();
+        let report = self.report.unwrap_or_default();
+        for done in self.closing {
+            // Whoever asked may have stopped waiting.
+            let _ = done.send(report);
+        }
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let timeout = self.machine.poll_timeout();
+        tokio::select! {
+            Some(Ok(finished)) = self.questions.join_next(), if !self.questions.is_empty() => {
+                Wake::Finished(finished)
+            }
+            (pull, answer) = self.mailbox.recv() => Wake::Pulled(pull, answer),
+            news = self.signals.next() => Wake::News(news),
+            request = self.commands.recv() => match request {
+                Some(request) => Wake::Asked(request),
+                None => Wake::Asked(Request::abandoned()),
+            },
+            () = self.work.dry() => Wake::Look,
+            () = sleep_until(timeout) => Wake::Time,
+        }
+    }
+
+    /// Gives the machine what workers have handed in.
+    fn collect(&mut self, now: Now) {
+        self.work.collect(&mut self.marks);
+        if !self.marks.is_empty() {
+            self.machine.handle(now, Input::Settled(std::mem::take(&mut self.marks)));
+        }
+    }
+
+    /// Gives workers what they can use until the next look.
+    fn refill(&mut self) {
+        let level = self.work.collect(&mut self.marks);
+        let mut wanted = self.ahead.saturating_sub(level.waiting);
+        let now = now();
+        while wanted > 0
+            && let Some(batch) = self.machine.take(now, wanted)
+        {
+            wanted = wanted.saturating_sub(batch.len());
+            self.work.push(batch);
+        }
+        if !self.marks.is_empty() {
+            // They came between two looks: told now, so that nothing waits for them.
+            let marks = std::mem::take(&mut self.marks);
+            self.machine.handle(now, Input::Settled(marks));
+            self.act();
+        }
+    }
+
+    fn pulled(&mut self, now: Now, pull: PullToken, reply: Result<Reply, CallError>) {
+        self.pulls.remove(&pull);
+        let answer = reply.and_then(Reply::read::<PullMessageRequestHeader>);
+        let answer = answer.map_err(|error| pull_failure(&error)).and_then(pull_answer);
+        self.machine.handle(now, Input::Pulled { pull, answer });
+    }
+
+    fn news(&mut self, now: Now, news: News) {
+        for topic in news.routes {
+            let table = self.requests.core.routes.table();
+            if let Some(route) = table.route(&topic) {
+                let queues = route.subscribe_queues().to_vec();
+                drop(table);
+                self.machine.handle(now, Input::Route { topic, queues });
+            }
+        }
+        if news.registered {
+            self.look_for_topics();
+            self.machine.handle(now, Input::Registered);
+        }
+        if news.members_changed {
+            self.machine.handle(now, Input::MembersChanged);
+        }
+    }
+
+    /// Asks again for topics that did not exist. The first heartbeat of a group creates its retry topic.
+    fn look_for_topics(&self) {
+        let routes = &self.requests.core.routes;
+        for subscription in self.machine.subscriptions() {
+            if routes.table().route(&subscription.topic).is_none() {
+                routes.want(&subscription.topic.as_str().into());
+            }
+        }
+    }
+
+    fn asked(&mut self, now: Now, request: Request) {
+        match request {
+            Request::Close { grace, done } => {
+                self.closing.push(done);
+                self.machine.handle(now, Input::Close { grace });
+            }
+            Request::Snapshot(answer) => drop(answer.send(self.machine.snapshot())),
+        }
+    }
+
+    /// Does everything the machine says.
+    fn act(&mut self) {
+        while let Some(action) = self.machine.poll() {
+            match action {
+                Action::WatchRoute { topic } => self.watch(&topic),
+                Action::UnwatchRoute { topic: _ } => {}
+                Action::Heartbeat => self.announce(),
+                Action::Pull(plan) => self.pull(plan),
+                Action::CancelPull { pull } => self.cancel(pull),
+                Action::Event(event) => self.event(event),
+                question => {
+                    if let Some(answer) = self.requests.ask(question) {
+                        self.questions.spawn(async { Finished::Answered(answer.await) });
+                    }
+                }
+            }
+        }
+    }
+
+    fn watch(&self, topic: &Arc<str>) {
+        self.requests.core.routes.want(topic);
+        self.signals.raise(|news| {
+            news.routes.insert(Arc::clone(topic));
+        });
+    }
+
+    fn announce(&self) {
+        let data = ConsumerData {
+            consume_from_where: self.consume_from_where,
+            group_name: self.requests.group.to_string(),
+            subscription_data_set: self.machine.subscriptions().cloned().collect(),
+            ..ConsumerData::default()
+        };
+        self.requests.core.registry.announce(&self.requests.group, data);
+    }
+
+    /// Sends a pull over the connection there is, or has one made first.
+    fn pull(&mut self, plan: PullPlan) {
+        let (token, deadline) = (plan.pull, Instant::from(plan.deadline));
+        let Some((address, header)) = self.requests.pull(&plan) else {
+            return self.pull_failed(token, Failure::Unreachable);
+        };
+        let remoting = self.requests.core.remoting.clone();
+        if let Some(channel) = remoting.existing(&address) {
+            match channel.submit(&header, Bytes::new(), deadline, &self.mailbox, token) {
+                Ok(row) => drop(self.pulls.insert(token, Pull::Row(row))),
+                Err(error) => self.pull_failed(token, pull_failure(&error)),
+            }
+            return;
+        }
+        let task = self.questions.spawn(async move {
+            match remoting.channel(&address, deadline).await {
+                Ok(_) => Finished::Connected(plan),
+                Err(error) => pull_failed(token, pull_failure(&error)),
+            }
+        });
+        self.pulls.insert(token, Pull::Dialling(task));
+    }
+
+    /// Told like any other answer: the machine is not to be called from within its own actions.
+    fn pull_failed(&mut self, pull: PullToken, failure: Failure) {
+        self.questions.spawn(std::future::ready(pull_failed(pull, failure)));
+    }
+
+    fn cancel(&mut self, pull: PullToken) {
+        match self.pulls.remove(&pull) {
+            Some(Pull::Row(row)) => _ = row.cancel(),
+            Some(Pull::Dialling(task)) => task.abort(),
+            None => {}
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match &event {
+            Event::Revoking { epoch, .. } => {
+                let returned = self.work.withdraw(|delivery| delivery.id().epoch == *epoch);
+                let outcome = Outcome::Returned;
+                self.marks.extend(
+                    returned.iter().map(|item| Settlement { delivery: item.id(), outcome }),
+                );
+            }
+            Event::Closed(report) => self.report = Some(*report),
+            _ => {}
+        }
+        log(&self.requests.group, &event);
+    }
+}
+
+impl Request {
+    /// The consumer was dropped without a shutdown: nobody waits, so nothing is waited for.
+    fn abandoned() -> Self {
+        Self::Close { grace: Duration::ZERO, done: oneshot::channel().0 }
+    }
+}
+
+fn pull_failed(pull: PullToken, failure: Failure) -> Finished {
+    Finished::Answered(Input::Pulled { pull, answer: Err(failure) })
+}
+
+fn log(group: &str, event: &Event) {
+    match event {
+        Event::Unexpected { .. } | Event::AllocationFailed { .. } | Event::Expelled { .. } => {
+            tracing::error!(group, ?event, "consumer");
+        }
+        Event::PullFailing { .. }
+        | Event::CommitFailing { .. }
+        | Event::SendBackFailed { .. }
+        | Event::NotListed { .. }
+        | Event::SkippedExpired { .. }
+        | Event::Moved { .. } => tracing::warn!(group, ?event, "consumer"),
+        _ => tracing::debug!(group, ?event, "consumer"),
+    }
+}
+
+/// Both clocks, read once a wake-up.
+pub(super) fn now() -> Now {
+    Now { monotonic: std_now(), wall: wall_millis() }
+}

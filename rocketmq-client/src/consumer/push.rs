@@ -1,0 +1,108 @@
+//! [`PushConsumer`]: a running consumer.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use rocketmq_consumer::{CloseReport, Snapshot};
+use rocketmq_remoting::Tasks;
+use tokio::sync::{mpsc, oneshot};
+
+use super::driver::Request;
+use crate::{Client, Error};
+
+/// A running consumer of a group. Dropping it stops it at once: what its handlers were doing is delivered again, to this group's
+/// other members or to the next one. [`shutdown`](Self::shutdown) takes leave.
+#[must_use = "a consumer that is dropped stops"]
+#[doc(alias = "DefaultMQPushConsumer")]
+pub struct PushConsumer {
+    pub(super) group: Arc<str>,
+    pub(super) commands: mpsc::UnboundedSender<Request>,
+    pub(super) tasks: Tasks,
+    pub(super) closed: bool,
+    /// The client lives as long as its consumers.
+    pub(super) client: Client,
+}
+
+impl PushConsumer {
+    /// The group.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// What the consumer holds and does at this moment: its queues, and what each of them waits for.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) when the client has been shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: nothing changes.
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        let (answer, snapshot) = oneshot::channel();
+        let gone = || Error::closed("consumer");
+        self.commands.send(Request::Snapshot(answer)).map_err(|_| gone())?;
+        snapshot.await.map_err(|_| gone())
+    }
+
+    /// Messages that the brokers hold for this member's queues and that are not consumed yet, as of the last pulls.
+    ///
+    /// # Errors
+    ///
+    /// As [`snapshot`](Self::snapshot).
+    pub async fn lag(&self) -> Result<u64, Error> {
+        Ok(self.snapshot().await?.lag())
+    }
+
+    /// Stops in order: no more pulls; handlers may finish what they are doing; offsets are committed and that is awaited; the
+    /// brokers are told that this member leaves. Others take over from exactly there.
+    ///
+    /// Handlers that still run after `deadline` are cut off; their messages are delivered again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the consumer at once.
+    pub async fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
+        let (done, report) = oneshot::channel();
+        self.closed = true;
+        let report = match self.commands.send(Request::Close { grace: deadline, done }) {
+            Ok(()) => report.await.unwrap_or_default(),
+            Err(_) => CloseReport::default(),
+        };
+        self.tasks.stop();
+        self.tasks.stopped().await;
+        ShutdownReport {
+            undelivered: report.undelivered,
+            unsettled: report.unsettled,
+            uncommitted: report.uncommitted,
+        }
+    }
+}
+
+/// What was left when a consumer ended. All zero: nothing comes twice on its account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Messages that had been pulled and no handler has seen. Another member pulls them again.
+    pub undelivered: usize,
+    /// Messages whose handlers had not finished by the deadline. They are delivered again.
+    pub unsettled: usize,
+    /// Queues whose last offset no broker has confirmed: what was consumed of them since the last commit is delivered
+    /// again.
+    pub uncommitted: usize,
+}
+
+impl Drop for PushConsumer {
+    fn drop(&mut self) {
+        if !self.closed {
+            tracing::warn!(group = %self.group, "a consumer was dropped without shutdown");
+            self.client.core().registry.remove_consumer(&self.group);
+        }
+        self.tasks.stop();
+    }
+}
+
+impl fmt::Debug for PushConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushConsumer").field("group", &self.group).finish_non_exhaustive()
+    }
+}

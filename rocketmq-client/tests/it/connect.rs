@@ -1,0 +1,83 @@
+//! Connecting, with good and with bad name servers.
+
+use std::time::Duration;
+
+use rocketmq_client::{Client, ErrorKind, Message};
+use rocketmq_mock::MockCluster;
+use tokio::net::TcpListener;
+
+use crate::PATIENCE;
+
+/// An address where nobody listens.
+async fn refusing() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// A server that accepts and never says anything. It lives as long as the listener.
+async fn hanging() -> (String, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    (listener.local_addr().unwrap().to_string(), listener)
+}
+
+#[tokio::test]
+async fn a_bad_name_server_does_no_harm_beside_a_good_one() {
+    let cluster = MockCluster::start().await.unwrap();
+    let (hangs, _listener) = hanging().await;
+    for bad in [refusing().await, hangs] {
+        let good = cluster.name_server_address();
+        for list in [format!("{bad};{good}"), format!("{good};{bad}")] {
+            let client = Client::connect(list.as_str()).await.unwrap();
+            let producer = client.producer("p").start().await.unwrap();
+            producer.send(Message::new("t", "x")).await.unwrap();
+            assert!(client.shutdown(PATIENCE).await, "tasks are left with {list}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_name_server_is_an_error_that_names_each() {
+    let (hangs, _listener) = hanging().await;
+    let refuses = refusing().await;
+    let connect = Client::builder(format!("{refuses};{hangs}"))
+        .connect_timeout(Duration::from_millis(300))
+        .request_timeout(Duration::from_millis(200));
+    let error = connect.connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NameServer);
+    let text = error.to_string();
+    assert!(text.contains(&refuses) && text.contains("refused"), "{text}");
+    assert!(text.contains(&hangs) && text.contains("timed out"), "{text}");
+}
+
+#[tokio::test]
+async fn a_list_that_is_none_is_refused_at_once() {
+    for list in ["", ";", "nowhere", "host:port"] {
+        let error = Client::connect(list).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{list:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_task_is_left_after_shutdown() {
+    let cluster = MockCluster::start().await.unwrap();
+    let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    for _ in 0..20 {
+        let client = crate::client_of(&cluster).await;
+        let producer = client.producer("p").start().await.unwrap();
+        producer.send(Message::new("t", "x")).await.unwrap();
+        let consumer = client
+            .push_consumer("g")
+            .subscribe("t", "*")
+            .start(|_delivery| async {})
+            .await
+            .unwrap();
+        consumer.shutdown(PATIENCE).await;
+        producer.shutdown(PATIENCE).await;
+        assert!(client.shutdown(PATIENCE).await);
+    }
+    // The mock's own tasks end when they notice the closed connections.
+    crate::eventually("no task of a client is left", || async {
+        tokio::runtime::Handle::current().metrics().num_alive_tasks() <= before
+    })
+    .await;
+}
