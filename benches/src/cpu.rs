@@ -14,11 +14,7 @@ pub fn process_time() -> io::Result<Duration> {
     let mut nanos = 0;
     for task in fs::read_dir("/proc/self/task")? {
         let text = fs::read_to_string(task?.path().join("schedstat"))?;
-        nanos += text
-            .split(' ')
-            .next()
-            .and_then(|ran| ran.parse().ok())
-            .unwrap_or(0);
+        nanos += text.split(' ').next().and_then(|ran| ran.parse().ok()).unwrap_or(0);
     }
     Ok(Duration::from_nanos(nanos))
 }

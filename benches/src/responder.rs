@@ -68,10 +68,7 @@ pub fn serve_if_asked() -> io::Result<()> {
     if arguments.next().as_deref() != Some(ROLE) {
         return Ok(());
     }
-    let answer_len = arguments
-        .next()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(300);
+    let answer_len = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(300);
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
     loop {

@@ -65,10 +65,8 @@ const WAYS: [(Way, bool, &str); 7] = [
 async fn main() -> Result<(), Box<dyn Error>> {
     serve_if_asked()?;
     let responder = Responder::start(ANSWER)?;
-    let mut callers: Vec<usize> = std::env::args()
-        .skip(1)
-        .map(|text| text.parse())
-        .collect::<Result<_, _>>()?;
+    let mut callers: Vec<usize> =
+        std::env::args().skip(1).map(|text| text.parse()).collect::<Result<_, _>>()?;
     if callers.is_empty() {
         callers = vec![1, 64, 256];
     }
