@@ -1,1 +1,17 @@
 //! Starts real Apache RocketMQ servers, and holds the tests that run against them.
+//!
+//! [`Distribution::fetch`] has Maven bring the jars of a release, [`Cluster`] runs a name server and brokers from them,
+//! [`JavaClient`] is the genuine client on the other side, and [`Ledger`] is the judge of load tests.
+
+mod cluster;
+mod distribution;
+mod error;
+mod java;
+mod ledger;
+mod process;
+
+pub use cluster::{Cluster, ClusterBuilder, Signal};
+pub use distribution::{DEFAULT_VERSION, Distribution};
+pub use error::InteropError;
+pub use java::{Crossing, JavaClient};
+pub use ledger::{Ledger, Verdict};

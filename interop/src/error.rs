@@ -1,0 +1,50 @@
+//! What can keep real servers from running.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+/// Why real servers, or the Java client, cannot be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InteropError {
+    /// A program is not installed.
+    #[error(
+        "`{0}` is not installed: a JDK (11 or later) and Maven are needed to run Apache RocketMQ"
+    )]
+    Missing(&'static str),
+    /// A program ended with an error.
+    #[error("`{program}` failed: {output}")]
+    Failed {
+        /// What was run.
+        program: String,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// A server did not start, or did not show up in the route.
+    #[error("{server} did not start; its log is {}:\n{tail}", log.display())]
+    NotStarted {
+        /// Which server.
+        server: String,
+        /// Its log, which is kept.
+        log: PathBuf,
+        /// The end of the log.
+        tail: String,
+    },
+    /// Files, sockets or processes failed.
+    #[error("{doing}")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// What went wrong.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl InteropError {
+    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+}

@@ -1,0 +1,156 @@
+//! Brokers and consumers that are killed.
+
+use std::{
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rocketmq_client::{Client, Delivery, StartFrom};
+use rocketmq_interop::{Cluster, Ledger, Signal};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    task::JoinSet,
+};
+
+use crate::{PATIENCE, client_of, distribution, eventually, number_of, numbered};
+
+/// Sends until told to stop, and writes down what became of each message.
+async fn produce(
+    client: Client,
+    topic: &'static str,
+    ledger: Arc<Ledger>,
+    stop: Arc<AtomicBool>,
+    next: Arc<AtomicU64>,
+) {
+    let producer = client.producer("failover").start().await.unwrap();
+    while !stop.load(Ordering::SeqCst) {
+        let number = next.fetch_add(1, Ordering::SeqCst);
+        match producer.send(numbered(topic, number)).await {
+            Ok(_) => ledger.acknowledged(number),
+            Err(_) => {
+                ledger.unknown(number);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_killed_broker_that_comes_back_loses_nothing() {
+    let mut cluster = Cluster::builder().start(&distribution()).unwrap();
+    cluster.create_topic("killed", 4).unwrap();
+    let client = client_of(&cluster).await;
+    let ledger = Arc::new(Ledger::default());
+    let (stop, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let seen = Arc::clone(&ledger);
+    let consumer =
+        client.push_consumer("killed-group").subscribe("killed", "*").start_from(StartFrom::First);
+    let consumer = consumer
+        .start(move |delivery: Delivery| {
+            seen.seen(number_of(&delivery), "c", &delivery.queue().to_string());
+            async {}
+        })
+        .await
+        .unwrap();
+    let mut producing = JoinSet::new();
+    for _ in 0..8 {
+        let (ledger, stop, next) = (Arc::clone(&ledger), Arc::clone(&stop), Arc::clone(&next));
+        producing.spawn(produce(client.clone(), "killed", ledger, stop, next));
+    }
+    eventually("the load is on", || async { ledger.distinct() > 1_000 }).await;
+
+    let cluster = tokio::task::spawn_blocking(move || {
+        cluster.stop_broker("broker-a", Signal::Kill);
+        cluster.start_broker("broker-a").unwrap();
+        cluster
+    })
+    .await
+    .unwrap();
+    let back = Instant::now();
+    let seen_before = ledger.distinct();
+    eventually("consumption has resumed by itself", || async {
+        ledger.distinct() > seen_before + 10
+    })
+    .await;
+    let resumed = back.elapsed();
+    stop.store(true, Ordering::SeqCst);
+    producing.join_all().await;
+    eventually("every acknowledged message is seen", || async { ledger.verdict().lost.is_empty() })
+        .await;
+    println!(
+        "broker killed: {}; resumed {resumed:.1?} after it was in the route again",
+        ledger.verdict()
+    );
+    assert!(ledger.verdict().invented.is_empty());
+    consumer.shutdown(PATIENCE).await;
+    assert!(client.shutdown(PATIENCE).await);
+    drop(cluster);
+}
+
+/// A consumer in a process of its own; what it prints goes into the ledger.
+fn consumer_process(
+    cluster: &Cluster,
+    name: &'static str,
+    ledger: &Arc<Ledger>,
+    readers: &mut JoinSet<()>,
+) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_consume"))
+        .args([cluster.name_server_address(), "orphaned", "orphaned-group"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ledger = Arc::clone(ledger);
+    readers.spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Some((number, queue)) = line.split_once(' ') {
+                ledger.seen(number.parse().unwrap(), name, queue);
+            }
+        }
+    });
+    child
+}
+
+#[tokio::test]
+async fn a_killed_consumer_is_replaced_and_nothing_is_lost() {
+    let cluster = Cluster::builder().start(&distribution()).unwrap();
+    cluster.create_topic("orphaned", 4).unwrap();
+    let client = client_of(&cluster).await;
+    let ledger = Arc::new(Ledger::default());
+    let (stop, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let mut readers = JoinSet::new();
+    let mut first = consumer_process(&cluster, "first", &ledger, &mut readers);
+    let mut second = consumer_process(&cluster, "second", &ledger, &mut readers);
+    let mut producing = JoinSet::new();
+    for _ in 0..4 {
+        let (ledger, stop, next) = (Arc::clone(&ledger), Arc::clone(&stop), Arc::clone(&next));
+        producing.spawn(produce(client.clone(), "orphaned", ledger, stop, next));
+    }
+    eventually("both consume", || async {
+        ledger.seen_by("first") > 200 && ledger.seen_by("second") > 200
+    })
+    .await;
+    first.kill().await.unwrap();
+    let killed = Instant::now();
+    // Everything acknowledged by now has to be seen, by the other where it must be.
+    let sent_by_then = next.load(Ordering::SeqCst);
+    stop.store(true, Ordering::SeqCst);
+    producing.join_all().await;
+    eventually("the other has taken over", || async { ledger.verdict().lost.is_empty() }).await;
+    println!(
+        "consumer killed: {}; {sent_by_then} sent by then, all seen {:.1?} later",
+        ledger.verdict(),
+        killed.elapsed()
+    );
+    assert!(ledger.verdict().invented.is_empty());
+    drop(second.stdin.take());
+    assert!(second.wait().await.unwrap().success());
+    assert!(client.shutdown(PATIENCE).await);
+}
