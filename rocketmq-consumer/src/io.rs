@@ -91,8 +91,8 @@ pub enum Input {
         /// Every queue that may be read.
         queues: Vec<MessageQueue>,
     },
-    /// A heartbeat that names this group has reached brokers: the answer to [`Action::Heartbeat`], and to be told
-    /// again after each heartbeat to a broker that did not know us yet (a new one, or one reconnected to).
+    /// A heartbeat that names this group has reached a broker: the answer to [`Action::Heartbeat`], and to every other
+    /// heartbeat. Repetition does not matter.
     Registered,
     /// A broker says that the members of the group have changed (`NOTIFY_CONSUMER_IDS_CHANGED`).
     MembersChanged,

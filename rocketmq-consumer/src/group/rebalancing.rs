@@ -182,6 +182,7 @@ impl ConsumerGroup {
         if plan.is_settled() {
             return true;
         }
+        self.round.changed();
         let mut owned = plan.keep;
         for queue in &plan.release {
             if let Some(slot) = self.queues.find(queue) {

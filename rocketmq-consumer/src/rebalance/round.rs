@@ -25,10 +25,14 @@ pub(crate) struct Round {
     state: State,
     /// When the last round began.
     begun: Option<Instant>,
-    /// Something has changed while this round was running: another one follows.
-    again: bool,
+    /// Something has happened while this round was running: another one follows, not before this time.
+    again: Option<Instant>,
     /// Nothing was found amiss in this round so far.
     balanced: bool,
+    /// A notice is what the next round is for.
+    noticed: bool,
+    /// A notice was what this round was for, and it has changed nothing so far.
+    in_vain: bool,
 }
 
 #[derive(Debug)]
@@ -44,26 +48,40 @@ enum State {
     },
 }
 
-/// A broker that says "members have changed" over and over makes us look once in this time
-/// (`RebalanceService.minInterval`).
-const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
+/// How soon after a round a notice leads to another one, if notices are worth it: whoever takes a queue over waits a
+/// little longer than this before reading where we are.
+const NOTICE_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How soon otherwise (`RebalanceService.minInterval`): members that subscribe differently make brokers send notices
+/// without end.
+const VAIN_NOTICE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Round {
     pub(crate) fn new() -> Self {
-        Self { state: State::Unregistered, begun: None, again: false, balanced: true }
+        Self {
+            state: State::Unregistered,
+            begun: None,
+            again: None,
+            balanced: true,
+            noticed: false,
+            in_vain: false,
+        }
     }
 
-    /// Brokers know us, perhaps for the first time: rebalance at once.
+    /// Brokers know us. If that is new, or they did not when they were last asked, now is the time.
     pub(crate) fn registered(&mut self, now: Instant) {
-        if matches!(self.state, State::Unregistered) {
-            self.state = State::Idle { next: now };
+        match self.state {
+            State::Unregistered => self.state = State::Idle { next: now },
+            State::Idle { .. } | State::Asking { .. } if self.balanced => {}
+            State::Idle { .. } | State::Asking { .. } => self.hasten(now),
         }
-        self.hasten(now);
     }
 
     /// A broker says that members have changed: soon.
     pub(crate) fn noticed(&mut self, now: Instant) {
-        let at = self.begun.map_or(now, |begun| now.max(begun + NOTICE_INTERVAL));
+        let gap = if self.in_vain { VAIN_NOTICE_INTERVAL } else { NOTICE_INTERVAL };
+        let at = self.begun.map_or(now, |begun| now.max(begun + gap));
+        self.noticed = true;
         self.hasten(at);
     }
 
@@ -72,7 +90,9 @@ impl Round {
         match &mut self.state {
             State::Unregistered => {}
             State::Idle { next } => *next = at.min(*next),
-            State::Asking { .. } => self.again = true,
+            State::Asking { .. } => {
+                self.again = Some(self.again.map_or(at, |again| again.min(at)));
+            }
         }
     }
 
@@ -93,8 +113,9 @@ impl Round {
     /// A round begins with these questions.
     pub(crate) fn begin(&mut self, now: Instant, questions: Questions, deadline: Instant) {
         self.begun = Some(now);
-        self.again = false;
+        self.again = None;
         self.balanced = true;
+        self.in_vain = std::mem::take(&mut self.noticed);
         self.state = State::Asking { questions, deadline };
     }
 
@@ -119,19 +140,21 @@ impl Round {
         self.balanced = false;
     }
 
+    /// Queues have come or gone.
+    pub(crate) fn changed(&mut self) {
+        self.in_vain = false;
+    }
+
     /// Whether every question has been answered.
     pub(crate) fn is_complete(&self) -> bool {
         matches!(&self.state, State::Asking { questions, .. } if questions.is_empty())
     }
 
-    /// The round is over; the next one comes after one of these intervals, or at once if it was asked for.
+    /// The round is over; the next one comes after one of these intervals, or as soon as it was asked for.
     pub(crate) fn finish(&mut self, now: Instant, balanced: Duration, retry: Duration) {
-        let interval = match (self.again, self.balanced) {
-            (true, _) => Duration::ZERO,
-            (false, true) => balanced,
-            (false, false) => retry,
-        };
-        self.state = State::Idle { next: now + interval };
+        let regular = now + if self.balanced { balanced } else { retry };
+        let next = self.again.take().map_or(regular, |again| again.min(regular));
+        self.state = State::Idle { next };
     }
 
     /// No more rounds.

@@ -346,7 +346,10 @@ fn a_message_that_is_stuck_stops_pulling_however_fast_the_others_are() {
         let before = pulled(scenario.rest());
         scenario.settle(&taken, Outcome::Ack);
         match before.or_else(|| pulled(scenario.rest())) {
-            Some(next) => plan = next,
+            Some(next) => {
+                assert!(next.offset < 3_000, "no end");
+                plan = next;
+            }
             None => break offset + 32,
         }
     };

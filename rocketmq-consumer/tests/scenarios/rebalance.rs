@@ -149,6 +149,27 @@ fn rounds_come_by_themselves_and_soon_after_news() {
 }
 
 #[test]
+fn a_notice_is_heeded_sooner_while_notices_are_worth_it() {
+    let rounds_after = |scenario: &mut Scenario, members: &[&str], gap: u64| {
+        scenario.tell(Input::MembersChanged);
+        scenario.wait(ms(gap - 1));
+        assert!(!scenario.rest().iter().any(|it| matches!(it, Action::QueryMembers { .. })));
+        scenario.wait(ms(1));
+        let asked = scenario.rest().into_iter().find_map(|action| match action {
+            Action::QueryMembers { broker, .. } => Some(broker),
+            _ => None,
+        });
+        let answer = Ok(names_of(members));
+        scenario.tell(Input::Members { broker: asked.expect("a round"), answer });
+        scenario.rest();
+    };
+    let (mut scenario, _) = Scenario::reading(config(&["t"]), TWO);
+    rounds_after(&mut scenario, &[ME, OTHER], 200);
+    rounds_after(&mut scenario, &[ME, OTHER], 200); // the last one brought something
+    rounds_after(&mut scenario, &[ME, OTHER], 1_000); // the last one did not
+}
+
+#[test]
 fn a_queue_without_a_stored_offset_starts_where_the_table_says() {
     use Seek::{Max, Time};
     let check = |from: StartFrom, queue: &str, expected: Result<i64, Seek>| {
@@ -300,7 +321,8 @@ fn waiting_for_handlers_has_an_end_and_what_comes_later_counts_for_nothing() {
     scenario.settle(&taken[1..], Outcome::Ack);
     scenario.settle(&taken[1..], Outcome::Retry);
     scenario.quiet();
-    assert_eq!(scenario.group.snapshot().counters.late_settlements, 2);
+    let snapshot = scenario.group.snapshot();
+    assert_eq!((snapshot.counters.late_settlements, snapshot.held_bytes), (2, 0));
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! One process: a group and a driver that is as lazy as it may be.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use rocketmq_consumer::{
+    Action, CloseReport, CommitId, Config, ConsumerGroup, Delivery, DeliveryId, Epoch, Event,
+    Input, Limits, Now, Outcome, PullToken, Settlement,
+};
+use rocketmq_protocol::subscription;
+
+use crate::world::GROUP;
+
+/// Workers, and deliveries drawn ahead for them.
+const WORKERS: usize = 6;
+const AHEAD: usize = 4;
+
+pub(crate) struct Member {
+    pub(crate) client_id: Arc<str>,
+    pub(crate) group: ConsumerGroup,
+    /// Drawn and not begun.
+    ahead: VecDeque<Delivery>,
+    running: BTreeSet<DeliveryId>,
+    settlements: Vec<Settlement>,
+    /// Pulls whose answer the driver still passes on.
+    pub(crate) pulls: BTreeSet<PullToken>,
+    committed: BTreeMap<Epoch, i64>,
+    /// The commit that each broker has not answered yet.
+    committing: BTreeMap<Arc<str>, CommitId>,
+    pub(crate) watched: BTreeSet<Arc<str>>,
+    pub(crate) closed: Option<CloseReport>,
+}
+
+impl Member {
+    pub(crate) fn new(number: u32, seed: u64, now: Now) -> Self {
+        let client_id = Arc::<str>::from(format!("10.0.0.{number}@1"));
+        let mut config = Config::new(GROUP, Arc::clone(&client_id), seed ^ u64::from(number));
+        config.subscriptions.push(subscription::tags("t", "*", 0).expect("an expression"));
+        config.start_from = rocketmq_consumer::StartFrom::First;
+        config.limits = Limits { messages: 40, span: 90, ..Limits::JAVA };
+        config.budget = Some(150_000);
+        config.pull_batch_bytes = 32_000;
+        config.max_redeliveries = 4;
+        Self {
+            client_id,
+            group: ConsumerGroup::new(config, now).expect("good options"),
+            ahead: VecDeque::new(),
+            running: BTreeSet::new(),
+            settlements: Vec::new(),
+            pulls: BTreeSet::new(),
+            committed: BTreeMap::new(),
+            committing: BTreeMap::new(),
+            watched: BTreeSet::new(),
+            closed: None,
+        }
+    }
+
+    /// What the driver does with an action before it sends anything: it keeps its own books, and checks the machine's.
+    pub(crate) fn note(&mut self, action: &Action) -> Result<(), String> {
+        match action {
+            Action::Pull(plan) => {
+                self.pulls.insert(plan.pull);
+            }
+            Action::CancelPull { pull } if !self.pulls.remove(pull) => {
+                return Err(format!("{pull:?} is cancelled, but not in flight"));
+            }
+            Action::Commit { commit, broker, offsets, .. } => {
+                if let Some(other) = self.committing.insert(Arc::clone(broker), *commit) {
+                    return Err(format!("{commit:?} overtakes {other:?} on its way to {broker}"));
+                }
+                for commit in offsets {
+                    let last = self.committed.insert(commit.epoch, commit.offset);
+                    if last > Some(commit.offset) {
+                        return Err(format!("{commit:?} goes back from {last:?}"));
+                    }
+                }
+            }
+            Action::Event(Event::Revoking { epoch, .. } | Event::Moved { before: epoch, .. }) => {
+                let (gone, ahead) = std::mem::take(&mut self.ahead)
+                    .into_iter()
+                    .partition::<Vec<_>, _>(|delivery| delivery.id().epoch == *epoch);
+                self.ahead = ahead.into();
+                for delivery in gone {
+                    self.mark(delivery.id(), Outcome::Returned);
+                }
+            }
+            Action::Event(Event::Unexpected { input, why }) => {
+                return Err(format!("{input} was not expected: {why}"));
+            }
+            Action::Event(Event::Closed(report)) => self.closed = Some(*report),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// An input that the driver keeps books about.
+    pub(crate) fn note_answer(&mut self, input: &Input) {
+        if let Input::Committed { commit, .. } = input {
+            self.committing.retain(|_, sent| sent != commit);
+        }
+    }
+
+    /// A handler is done, or something is given back.
+    pub(crate) fn mark(&mut self, delivery: DeliveryId, outcome: Outcome) {
+        self.running.remove(&delivery);
+        self.settlements.push(Settlement { delivery, outcome });
+    }
+
+    pub(crate) fn is_running(&self, delivery: DeliveryId) -> bool {
+        self.running.contains(&delivery)
+    }
+
+    /// Settlements, if it is time to hand them in.
+    pub(crate) fn settlements(&mut self, due: bool) -> Option<Input> {
+        let dry = self.ahead.is_empty() || self.settlements.len() > 20;
+        let wanted = due || dry || self.group.awaits_settlements();
+        (wanted && !self.settlements.is_empty())
+            .then(|| Input::Settled(std::mem::take(&mut self.settlements)))
+    }
+
+    /// Draws deliveries and begins with as many as there are workers.
+    pub(crate) fn begin(&mut self, now: Now) -> Result<Vec<Delivery>, String> {
+        while self.ahead.len() < AHEAD
+            && let Some(batch) = self.group.take(now, AHEAD - self.ahead.len())
+        {
+            self.ahead.extend(batch);
+        }
+        let mut begun = Vec::new();
+        while self.running.len() < WORKERS
+            && let Some(delivery) = self.ahead.pop_front()
+        {
+            if !self.running.insert(delivery.id()) {
+                return Err(format!("{delivery:?} is out twice"));
+            }
+            begun.push(delivery);
+        }
+        Ok(begun)
+    }
+}
