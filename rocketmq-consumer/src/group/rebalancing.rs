@@ -178,7 +178,8 @@ impl ConsumerGroup {
         let slots = self.queues.slots_of(topic);
         let held = slots.iter().filter(|slot| !self.revoking.contains(slot));
         let held = held.filter_map(|slot| self.queues.get(*slot));
-        let plan = Plan::between(held.map(|queue| queue.tenure.queue.clone()), assigned);
+        let held = held.map(|queue| queue.tenure.queue.clone()).collect();
+        let plan = Plan::between(held, assigned);
         if plan.is_settled() {
             return true;
         }

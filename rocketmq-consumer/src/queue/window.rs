@@ -97,6 +97,22 @@ impl<T> Window<T> {
             return false;
         }
         let entry = Entry { offset, bytes, state: State::Held(Phase::Waiting, value) };
+        if offset >= self.end {
+            self.entries.push_back(entry);
+        } else if !self.insert_late(entry) {
+            return false;
+        }
+        self.end = self.end.max(offset + 1);
+        self.held += 1;
+        self.bytes += u64::from(bytes);
+        self.waiting += 1;
+        self.check();
+        true
+    }
+
+    /// Adds a message below one that has come before.
+    fn insert_late(&mut self, entry: Entry<T>) -> bool {
+        let offset = entry.offset;
         let place = match self.locate(offset) {
             Ok(place) if matches!(self.entries[place].state, State::Done) => {
                 self.entries[place] = entry;
@@ -112,11 +128,6 @@ impl<T> Window<T> {
         if place < self.fresh {
             self.again.insert(offset);
         }
-        self.end = self.end.max(offset + 1);
-        self.held += 1;
-        self.bytes += u64::from(bytes);
-        self.waiting += 1;
-        self.check();
         true
     }
 

@@ -1,6 +1,6 @@
 //! [`Plan`]: from what is held to what is assigned.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 
 /// The difference between the queues held and those assigned. The three parts have nothing in common; `keep` and
 /// `release` make up what was held, `keep` and `acquire` what is assigned.
@@ -11,19 +11,29 @@ pub(crate) struct Plan<Q> {
     pub(crate) release: Vec<Q>,
 }
 
-impl<Q: Ord + Clone> Plan<Q> {
+impl<Q: Ord> Plan<Q> {
     /// What has to happen. A queue assigned twice is assigned once.
-    pub(crate) fn between(
-        held: impl IntoIterator<Item = Q>,
-        assigned: impl IntoIterator<Item = Q>,
-    ) -> Self {
-        let held: BTreeSet<Q> = held.into_iter().collect();
-        let assigned: BTreeSet<Q> = assigned.into_iter().collect();
-        Self {
-            acquire: assigned.difference(&held).cloned().collect(),
-            keep: assigned.intersection(&held).cloned().collect(),
-            release: held.difference(&assigned).cloned().collect(),
+    pub(crate) fn between(mut held: Vec<Q>, mut assigned: Vec<Q>) -> Self {
+        for queues in [&mut held, &mut assigned] {
+            queues.sort_unstable();
+            queues.dedup();
         }
+        let mut plan = Self { acquire: Vec::new(), keep: Vec::new(), release: Vec::new() };
+        let (mut held, mut assigned) =
+            (held.into_iter().peekable(), assigned.into_iter().peekable());
+        while let (Some(left), Some(right)) = (held.peek(), assigned.peek()) {
+            match left.cmp(right) {
+                Ordering::Less => plan.release.extend(held.next()),
+                Ordering::Greater => plan.acquire.extend(assigned.next()),
+                Ordering::Equal => {
+                    plan.keep.extend(held.next());
+                    assigned.next();
+                }
+            }
+        }
+        plan.release.extend(held);
+        plan.acquire.extend(assigned);
+        plan
     }
 
     /// Nothing has to happen.
@@ -34,6 +44,8 @@ impl<Q: Ord + Clone> Plan<Q> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -44,7 +56,7 @@ mod tests {
             held in prop::collection::btree_set(0..40_u32, 0..30),
             assigned in prop::collection::vec(0..40_u32, 0..30),
         ) {
-            let plan = Plan::between(held.iter().copied(), assigned.iter().copied());
+            let plan = Plan::between(held.iter().copied().collect(), assigned.clone());
             let assigned: BTreeSet<_> = assigned.into_iter().collect();
             let mut after = held.clone();
             for queue in &plan.release {
@@ -55,7 +67,8 @@ mod tests {
             }
             prop_assert_eq!(&after, &assigned);
             prop_assert_eq!(plan.keep, held.intersection(&assigned).copied().collect::<Vec<_>>());
-            prop_assert!(Plan::between(after, assigned).is_settled());
+            let after = after.into_iter().collect();
+            prop_assert!(Plan::between(after, assigned.into_iter().collect()).is_settled());
         }
     }
 }
