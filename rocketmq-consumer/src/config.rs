@@ -133,21 +133,32 @@ impl Config {
         }
         range("max_redeliveries", self.max_redeliveries.into(), 0, i32::MAX as u64)?;
         range("pull_interval (ms)", self.pull_interval.as_millis() as u64, 0, 65_535)?;
+        duration("suspend (ms)", self.suspend, 0)?;
         let held = (self.suspend + Duration::from_secs(5)).as_millis() as u64;
-        range("pull_timeout (ms)", self.pull_timeout.as_millis() as u64, held, u64::MAX)?;
-        for (option, interval) in [
-            ("retry_delay (ms)", self.retry_delay),
-            ("redelivery_delay (ms)", self.redelivery_delay),
-            ("commit_interval (ms)", self.commit_interval),
-            ("rebalance_interval (ms)", self.rebalance_interval),
-            ("rebalance_retry (ms)", self.rebalance_retry),
-            ("heartbeat_interval (ms)", self.heartbeat_interval),
-            ("request_timeout (ms)", self.request_timeout),
+        duration("pull_timeout (ms)", self.pull_timeout, held)?;
+        for (option, interval, least) in [
+            ("retry_delay (ms)", self.retry_delay, 1),
+            ("redelivery_delay (ms)", self.redelivery_delay, 1),
+            ("commit_interval (ms)", self.commit_interval, 1),
+            ("revoke_grace (ms)", self.revoke_grace, 0),
+            ("acquire_delay (ms)", self.acquire_delay, 0),
+            ("rebalance_interval (ms)", self.rebalance_interval, 1),
+            ("rebalance_retry (ms)", self.rebalance_retry, 1),
+            ("heartbeat_interval (ms)", self.heartbeat_interval, 1),
+            ("request_timeout (ms)", self.request_timeout, 1),
         ] {
-            range(option, interval.as_millis() as u64, 1, u64::MAX)?;
+            duration(option, interval, least)?;
         }
         Ok(())
     }
+}
+
+/// A day is as good as for ever, and far from where clocks overflow.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn duration(option: &'static str, value: Duration, least: u64) -> Result<(), ConfigError> {
+    let millis = u64::try_from(value.as_millis()).unwrap_or(u64::MAX);
+    range(option, millis, least, LONGEST.as_millis() as u64)
 }
 
 fn range(option: &'static str, value: u64, least: u64, most: u64) -> Result<(), ConfigError> {
@@ -155,5 +166,48 @@ fn range(option: &'static str, value: u64, least: u64, most: u64) -> Result<(), 
         Ok(())
     } else {
         Err(ConfigError::Range { option, value, least, most })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut Config), expected: Result<(), &str>) {
+        let mut config = Config::new("g", "me@1", 0);
+        change(&mut config);
+        let complaint = config.check().map_err(|error| error.to_string());
+        assert_eq!(complaint.as_ref().map(|_| ()).map_err(|error| error.as_str()), expected);
+    }
+
+    #[test]
+    fn options_are_checked_with_their_ranges() {
+        check(|_| {}, Ok(()));
+        check(|config| config.group = " ".into(), Err("group is blank"));
+        check(|config| config.client_id = "".into(), Err("client_id is blank"));
+        check(|config| config.pull_batch = 1_024, Ok(()));
+        check(|config| config.pull_batch = 0, Err("pull_batch is 0, not between 1 and 1024"));
+        check(
+            |config| config.limits.span = 65_536,
+            Err("limits.span is 65536, not between 1 and 65535"),
+        );
+        check(|config| config.topic_limits.messages = Some(6_553_500), Ok(()));
+        check(
+            |config| config.topic_limits.messages = Some(0),
+            Err("topic_limits.messages is 0, not between 1 and 6553500"),
+        );
+        check(|config| config.suspend = Duration::from_secs(25), Ok(()));
+        check(
+            |config| config.suspend = Duration::from_secs(26),
+            Err("pull_timeout (ms) is 30000, not between 31000 and 86400000"),
+        );
+        check(
+            |config| config.revoke_grace = Duration::MAX,
+            Err("revoke_grace (ms) is 18446744073709551615, not between 0 and 86400000"),
+        );
+        check(
+            |config| config.commit_interval = Duration::ZERO,
+            Err("commit_interval (ms) is 0, not between 1 and 86400000"),
+        );
     }
 }

@@ -12,9 +12,9 @@ pub struct Limits {
     pub messages: usize,
     /// Bytes, as the messages came. Default 100 MiB (`pullThresholdSizeForQueue`).
     pub bytes: u64,
-    /// Offsets between the first message that is not settled and the next one to pull: what would be read again
-    /// after a crash. Default 2,000 (`consumeConcurrentlyMaxSpan`). Java counts to the last message that is not
-    /// settled, so that messages behind a stuck one flow for ever as long as they are settled fast.
+    /// Offsets between the first message that is not settled and the last one that came: how much would come again
+    /// after a crash. Default 2,000 (`consumeConcurrentlyMaxSpan`). Java counts to the last message that is *not
+    /// settled*, so that messages behind a stuck one flow for ever as long as they are settled fast.
     pub span: u64,
 }
 
@@ -36,7 +36,7 @@ pub struct Usage {
     pub messages: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// Offsets from the first of them to the next one to pull.
+    /// Offsets from the first of them to the last message that came.
     pub span: u64,
 }
 
@@ -47,7 +47,7 @@ pub enum Pressure {
     Messages,
     /// Too many bytes in this queue.
     Bytes,
-    /// Too far ahead of this queue's first unsettled message.
+    /// Too many offsets behind this queue's first unsettled message.
     Span,
     /// Too many bytes in all queues together.
     Budget,

@@ -44,16 +44,19 @@ impl Question {
 }
 
 impl Subscriptions {
-    /// Adds a topic, or changes its expression. The answer is its name, if it is new.
+    /// Adds a topic, or changes its expression, with a version higher than any before. The answer is its name, if it is
+    /// new.
     pub(crate) fn add(&mut self, data: SubscriptionData, wall: i64) -> Option<Arc<str>> {
         let name = Arc::<str>::from(data.topic.as_str());
-        let data = Arc::new(SubscriptionData { sub_version: wall, ..data });
+        let before = self.topics.get(&name).map(|topic| topic.announced.sub_version);
+        let version = before.map_or(wall, |before| wall.max(before.saturating_add(1)));
+        let data = Arc::new(SubscriptionData { sub_version: version, ..data });
         if let Some(topic) = self.topics.get_mut(&name) {
             topic.announced = data;
-            topic.version = wall;
+            topic.version = version;
             return None;
         }
-        let topic = Topic { announced: data, version: wall, queues: None, settled: None, held: 0 };
+        let topic = Topic { announced: data, version, queues: None, settled: None, held: 0 };
         self.topics.insert(Arc::clone(&name), topic);
         Some(name)
     }
@@ -75,10 +78,11 @@ impl Subscriptions {
         true
     }
 
-    /// Raises the announced version of a topic.
+    /// Raises the announced version of a topic; the wall clock may go back, a version may not.
     pub(crate) fn renew(&mut self, topic: &str, wall: i64) {
         if let Some(topic) = self.topics.get_mut(topic) {
-            Arc::make_mut(&mut topic.announced).sub_version = wall;
+            let announced = Arc::make_mut(&mut topic.announced);
+            announced.sub_version = announced.sub_version.max(wall);
         }
     }
 

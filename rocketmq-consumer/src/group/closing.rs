@@ -28,6 +28,9 @@ pub(super) enum Phase {
 
 const UNREGISTER_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Whoever means to wait for ever may say so in any number.
+const LONGEST_GRACE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 impl Phase {
     pub(super) fn next(&self) -> Option<Instant> {
         match self {
@@ -46,7 +49,7 @@ impl ConsumerGroup {
                 .event(Event::Unexpected { input: "Close", why: "the group is closing already" });
             return;
         }
-        let until = now.monotonic + grace;
+        let until = now.monotonic + grace.min(LONGEST_GRACE);
         self.phase = Phase::Draining { until };
         self.round.stop();
         for slot in self.queues.slots() {

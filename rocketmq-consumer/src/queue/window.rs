@@ -150,8 +150,11 @@ impl<T> Window<T> {
 
     /// What is held, for flow control.
     pub fn usage(&self) -> Usage {
-        let span = self.end.saturating_sub(self.position()).max(0);
-        Usage { messages: self.held, bytes: self.bytes, span: span as u64 }
+        let span = match (self.entries.front(), self.entries.back()) {
+            (Some(first), Some(last)) => last.offset.abs_diff(first.offset),
+            _ => 0,
+        };
+        Usage { messages: self.held, bytes: self.bytes, span }
     }
 
     /// What is held, for running info. Linear in what is settled out of order.

@@ -1,5 +1,7 @@
 //! Closing: the order of steps, and what becomes of each when it takes too long.
 
+use std::time::Duration;
+
 use rocketmq_consumer::{
     Action, CloseReport, Delivery, Event, Failure, Input, Leftovers, Outcome, PullStatus,
 };
@@ -141,6 +143,17 @@ fn news_is_of_no_interest_to_one_who_leaves() {
     scenario.quiet();
     scenario.tell(Input::Close { grace: secs(1) });
     assert!(matches!(&scenario.events()[..], [Event::Unexpected { input: "Close", .. }]));
+    scenario.settle(&taken, Outcome::Ack);
+    scenario.next_commit();
+}
+
+#[test]
+fn waiting_for_ever_is_a_grace_like_any_other() {
+    let (mut scenario, taken) = busy();
+    scenario.tell(Input::Close { grace: Duration::MAX });
+    scenario.rest();
+    scenario.wait(secs(24 * 60 * 60));
+    scenario.quiet();
     scenario.settle(&taken, Outcome::Ack);
     scenario.next_commit();
 }
