@@ -113,7 +113,7 @@ pub use offsets::StartFrom;
 pub use pull::Rest;
 pub use queue::{Extent, Window};
 pub use rebalance::{
-    Allocate, AllocateError, Averagely, AveragelyByCircle, ByConfig, Share, java_order,
-    java_queue_order,
+    Allocate, AllocateError, Averagely, AveragelyByCircle, ByConfig, ConsistentHash, MachineRoom,
+    MachineRoomNearby, Rooms, Share, java_order, java_queue_order,
 };
 pub use snapshot::{Activity, Counters, QueueSnapshot, Snapshot};

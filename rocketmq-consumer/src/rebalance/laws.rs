@@ -5,7 +5,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rocketmq_route::MessageQueue;
 
-use super::{Allocate, Averagely, AveragelyByCircle, Share, java_order, java_queue_order};
+use super::{
+    Allocate, Averagely, AveragelyByCircle, ConsistentHash, Share, java_order, java_queue_order,
+};
 
 fn queues(count: usize) -> Vec<MessageQueue> {
     let queue = |index: usize| MessageQueue::new("t", format!("b{}", index % 3), index as i32);
@@ -39,6 +41,19 @@ proptest! {
             all.sort_by(java_queue_order);
             prop_assert_eq!(all, queues(n), "{} gives each queue to one member", strategy.name());
         }
+    }
+
+    #[test]
+    fn a_member_that_comes_takes_queues_and_moves_no_others(n in 1..200_usize, c in 1..20_usize) {
+        let strategy = ConsistentHash::default();
+        let (before, after) = (shares(&strategy, n, c), shares(&strategy, n, c + 1));
+        let (names, more_names) = (members(c), members(c + 1));
+        for (name, share) in names.iter().zip(&before) {
+            let now = &after[more_names.iter().position(|other| other == name).unwrap()];
+            prop_assert!(now.iter().all(|queue| share.contains(queue)));
+        }
+        let all: usize = after.iter().map(Vec::len).sum();
+        prop_assert_eq!(all, n, "every queue has one owner");
     }
 
     #[test]

@@ -3,8 +3,12 @@
 mod averagely;
 mod averagely_by_circle;
 mod by_config;
+mod consistent_hash;
 #[cfg(test)]
 mod laws;
+mod machine_room;
+mod machine_room_nearby;
+mod md5;
 mod members;
 mod plan;
 mod round;
@@ -17,6 +21,9 @@ use thiserror::Error;
 pub use averagely::Averagely;
 pub use averagely_by_circle::AveragelyByCircle;
 pub use by_config::ByConfig;
+pub use consistent_hash::ConsistentHash;
+pub use machine_room::MachineRoom;
+pub use machine_room_nearby::{MachineRoomNearby, Rooms};
 pub(crate) use members::{Membership, Verdict};
 pub(crate) use plan::Plan;
 pub(crate) use round::{Round, choose_brokers};
@@ -88,6 +95,11 @@ impl<'a> Share<'a> {
         self.me
     }
 
+    /// My client id.
+    pub fn client_id(&self) -> &'a str {
+        &self.members[self.me]
+    }
+
     /// All members, sorted, me among them.
     pub fn members(&self) -> &'a [Arc<str>] {
         self.members
@@ -115,6 +127,9 @@ pub enum AllocateError {
     /// The own client id is not among the members.
     #[error("the own client id is not among the members")]
     NotAMember,
+    /// Nobody knows in which room this queue or member is.
+    #[error("the room of {0} is not known")]
+    NoRoom(String),
     /// What a strategy of its own objects to.
     #[error("{0}")]
     Other(String),
