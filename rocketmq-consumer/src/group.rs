@@ -128,7 +128,7 @@ impl ConsumerGroup {
                     queue.pulled(ctx, pull.sequence, answer);
                 });
             }
-            Input::Settled(settlements) => self.settled(now, &settlements),
+            Input::Settled(settlements) => self.settled(now, settlements),
             Input::SentBack { delivery, answer } => {
                 let offset = delivery.offset;
                 self.answered(now, delivery.epoch, |queue, ctx| {
@@ -245,7 +245,9 @@ impl ConsumerGroup {
         }
     }
 
-    fn settled(&mut self, now: Now, settlements: &[Settlement]) {
+    fn settled(&mut self, now: Now, mut settlements: Vec<Settlement>) {
+        // Workers take turns among queues; each queue is looked up once.
+        settlements.sort_unstable_by_key(|settlement| settlement.delivery);
         for of_queue in settlements.chunk_by(|a, b| a.delivery.epoch == b.delivery.epoch) {
             let Some(epoch) = of_queue.first().map(|settlement| settlement.delivery.epoch) else {
                 continue;
