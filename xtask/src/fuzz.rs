@@ -1,0 +1,32 @@
+//! `cargo xtask fuzz`: every fuzz target for a while, on the stable toolchain and without a sanitizer.
+
+use std::path::Path;
+
+use crate::shell::{Arguments, Outcome, cargo, output, root, step, succeeds};
+
+pub(crate) fn run(mut arguments: Arguments) -> Outcome {
+    let seconds = arguments.value::<u32>("--seconds")?.unwrap_or(60);
+    let mut targets = arguments.words()?;
+    if !succeeds(&mut cargo(&["fuzz", "--version"])) {
+        step("installing cargo-fuzz", &mut cargo(&["install", "cargo-fuzz", "--locked"]))?;
+    }
+    if targets.is_empty() {
+        targets = output(&mut cargo(&["fuzz", "list"]))?.lines().map(str::to_owned).collect();
+    }
+    for target in &targets {
+        step(&format!("fuzz {target}, {seconds} s"), &mut fuzz(target, seconds))?;
+    }
+    println!("{} targets, {seconds} s each: nothing fell", targets.len());
+    Ok(())
+}
+
+fn fuzz(target: &str, seconds: u32) -> std::process::Command {
+    let mut run = cargo(&["fuzz", "run", "--sanitizer", "none", target, "--"]);
+    run.arg(format!("-max_total_time={seconds}"));
+    run.args(["-print_final_stats=1", "-timeout=10", "-rss_limit_mb=1024"]);
+    let dictionary = Path::new("fuzz/dictionaries").join(target).with_extension("dict");
+    if root().join(&dictionary).exists() {
+        run.arg(format!("-dict={}", dictionary.display()));
+    }
+    run
+}
