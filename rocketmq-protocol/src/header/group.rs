@@ -1,4 +1,4 @@
-//! Registration of clients and groups.
+//! Registration of clients with their groups.
 
 use super::{EmptyHeader, RpcFields};
 use crate::Text;
@@ -16,6 +16,9 @@ super::headers! {
         /// Whether the broker held another subscription until now.
         subscription_changed: Option<bool> = "IS_SUB_CHANGE",
     }
+
+    /// Has a broker check the subscription in the body (`broker/processor/ClientManageProcessor.java`).
+    CheckClientConfigRequestHeader: CHECK_CLIENT_CONFIG -> EmptyHeader [SUCCESS] {}
 
     /// A group leaves this client (`UnregisterClientRequestHeader.java`).
     UnregisterClientRequestHeader: UNREGISTER_CLIENT -> EmptyHeader [SUCCESS] {

@@ -4,15 +4,28 @@
 //! request names its code, the header of its answer, and the codes that are outcomes rather than errors, so that a call
 //! cannot be mistyped. Names and keys are upstream's (`remoting/protocol/header/*.java`).
 
-mod admin;
-mod group;
-mod inspect;
-mod offset;
-mod pull;
-mod queue_lock;
+pub mod auth;
+pub mod broker;
+pub mod controller;
+pub mod group;
+pub mod inspect;
+pub mod lite;
+pub mod name_server;
+pub mod offset;
+pub mod plain_acl;
+pub mod pop;
+pub mod pull;
+pub mod query;
+pub mod queue_lock;
+pub mod reply;
+pub mod send;
+pub mod statistics;
+pub mod subscription_group;
+pub mod topic;
+pub mod transaction;
+
+mod info;
 mod route_fields;
-mod send;
-mod topic;
 mod value;
 
 use crate::{
@@ -22,29 +35,13 @@ use crate::{
     serialization::FieldWriter,
 };
 
-pub use admin::{GetConsumeStatsRequestHeader, GetTopicStatsInfoRequestHeader};
-pub use group::{
-    GetConsumerListByGroupRequestHeader, HeartbeatRequestHeader, HeartbeatResponseHeader,
-    NotifyConsumerIdsChangedRequestHeader, UnregisterClientRequestHeader,
+pub use self::{
+    auth::*, broker::*, controller::*, group::*, inspect::*, lite::*, name_server::*, offset::*,
+    plain_acl::*, pop::*, pull::*, query::*, queue_lock::*, reply::*, send::*, statistics::*,
+    subscription_group::*, topic::*, transaction::*,
 };
-pub use inspect::{
-    GetConsumerRunningInfoRequestHeader, GetConsumerStatusRequestHeader, ResetOffsetRequestHeader,
-};
-pub use offset::{
-    GetMaxOffsetRequestHeader, GetMinOffsetRequestHeader, OffsetResponseHeader,
-    QueryConsumerOffsetRequestHeader, SearchOffsetRequestHeader, UpdateConsumerOffsetRequestHeader,
-};
-pub use pull::{PullMessageRequestHeader, PullMessageResponseHeader};
-pub use queue_lock::{LockBatchMqRequestHeader, UnlockBatchMqRequestHeader};
+pub use info::{HeaderInfo, RequestInfo, all};
 pub use route_fields::{RpcFields, TopicFields};
-pub use send::{
-    ConsumerSendMsgBackRequestHeader, SendMessageRequestHeader, SendMessageRequestHeaderV2,
-    SendMessageResponseHeader,
-};
-pub use topic::{
-    CreateTopicRequestHeader, GetBrokerClusterInfoRequestHeader, GetRouteInfoRequestHeader,
-    ViewMessageRequestHeader, ViewMessageResponseHeader,
-};
 pub use value::{BoundaryType, Value};
 
 /// The typed ext fields of a command.
@@ -103,17 +100,6 @@ pub trait Request: Header {
     type Response: Header;
 }
 
-/// A table as data.
-#[derive(Debug, Clone, Copy)]
-pub struct HeaderInfo {
-    /// The name of the type, which is upstream's.
-    pub name: &'static str,
-    /// Key and type of each row.
-    pub rows: &'static [[&'static str; 2]],
-    /// The fields shared with other headers, where there are any.
-    pub base: &'static [&'static Self],
-}
-
 /// Declares headers: see the module.
 macro_rules! headers {
     ($(
@@ -128,7 +114,7 @@ macro_rules! headers {
             #[derive(Debug, Clone, Default, PartialEq, Eq)]
             pub struct $name {
                 $($(#[$doc])* #[doc = concat!("\n\nKey `", $key, "`.")] pub $field: $ty,)*
-                $(#[doc = "Fields that every such request may carry."] pub $rest: $base,)?
+                $(#[doc = "The fields that such requests share."] pub $rest: $base,)?
             }
 
             const _: () = {
@@ -146,6 +132,8 @@ macro_rules! headers {
                         name: stringify!($name),
                         rows: &[$([$key, stringify!($ty)]),*],
                         base: &[$(<$base as $crate::header::Header>::INFO)?],
+                        request: $crate::header::headers!(@request $($code $response [$($accept)+])?),
+                        through: $crate::header::info::through::<Self>,
                     };
                     type Slots = Slots;
 
@@ -192,6 +180,14 @@ macro_rules! headers {
         pub(super) const TABLE: &[&$crate::header::HeaderInfo] =
             &[$(<$name as $crate::header::Header>::INFO),*];
     };
+    (@request) => { None };
+    (@request $code:ident $response:ident [$($accept:ident)+]) => {
+        Some($crate::header::RequestInfo {
+            code: $crate::code::RequestCode::$code,
+            accepts: &[$($crate::code::ResponseCode::$accept),+],
+            response: <$response as $crate::header::Header>::INFO,
+        })
+    };
 }
 use headers;
 
@@ -203,23 +199,6 @@ mod empty {
 }
 pub use empty::EmptyHeader;
 
-/// Every header table of this crate, for tests and tools.
-pub fn all() -> impl Iterator<Item = &'static HeaderInfo> {
-    let tables = [
-        admin::TABLE,
-        empty::TABLE,
-        group::TABLE,
-        inspect::TABLE,
-        offset::TABLE,
-        pull::TABLE,
-        queue_lock::TABLE,
-        route_fields::TABLE,
-        send::TABLE,
-        topic::TABLE,
-    ];
-    tables.into_iter().flatten().copied()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -229,15 +208,45 @@ mod tests {
     use super::*;
     use crate::{Command, Serialization, Text, frame};
 
+    fn keys(info: &HeaderInfo) -> Vec<&'static str> {
+        let own = info.rows.iter().map(|[key, _]| *key);
+        own.chain(info.base.iter().flat_map(|base| keys(base))).collect()
+    }
+
     #[test]
     fn no_table_has_a_key_twice() {
         for info in all() {
-            let bases = info.base.iter().flat_map(|base| base.rows);
             let mut seen = BTreeSet::new();
-            for [key, _] in info.rows.iter().chain(bases) {
+            for key in keys(info) {
                 assert!(seen.insert(key), "{} has `{key}` twice", info.name);
             }
         }
+    }
+
+    #[test]
+    fn no_two_tables_have_the_same_name_or_code() {
+        let (mut names, mut codes) = (BTreeSet::new(), BTreeSet::new());
+        for info in all() {
+            assert!(names.insert(info.name), "{}", info.name);
+            if let Some(request) = info.request {
+                assert!(codes.insert(request.code), "{} for {}", info.name, request.code);
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_may_have_the_fields_of_another() {
+        let header = SendBatchMessageRequestHeader {
+            send: SendMessageRequestHeaderV2 {
+                topic: Text::from("t"),
+                batch: Some(true),
+                shared: TopicFields { logical: Some(true), ..TopicFields::default() },
+                ..SendMessageRequestHeaderV2::default()
+            },
+        };
+        let command = through_the_wire(&header, Serialization::Json);
+        assert_eq!(command.request_code(), RequestCode::SEND_BATCH_MESSAGE);
+        assert_eq!(command.header::<SendBatchMessageRequestHeader>().unwrap(), header);
     }
 
     fn through_the_wire<R: Request>(header: &R, form: Serialization) -> Command {

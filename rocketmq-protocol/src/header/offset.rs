@@ -50,7 +50,29 @@ super::headers! {
         ..shared: TopicFields,
     }
 
-    /// One offset: the answer to each of the questions above.
+    /// When the first message of a queue was stored (`GetEarliestMsgStoretimeRequestHeader.java`).
+    GetEarliestMsgStoretimeRequestHeader: GET_EARLIEST_MSG_STORETIME -> GetEarliestMsgStoretimeResponseHeader [SUCCESS] {
+        topic: Text = "topic",
+        queue_id: i32 = "queueId",
+        ..shared: TopicFields,
+    }
+
+    /// Then (`GetEarliestMsgStoretimeResponseHeader.java`).
+    GetEarliestMsgStoretimeResponseHeader {
+        /// Milliseconds since 1970; -1 for a queue without messages.
+        timestamp: i64 = "timestamp",
+    }
+
+    /// The smallest offsets among groups, against those of one (`QueryCorrectionOffsetHeader.java`).
+    QueryCorrectionOffsetHeader: QUERY_CORRECTION_OFFSET -> EmptyHeader [SUCCESS] {
+        /// Joined by commas.
+        filter_groups: Option<Text> = "filterGroups",
+        compare_group: Text = "compareGroup",
+        topic: Text = "topic",
+        ..shared: TopicFields,
+    }
+
+    /// One offset: the answer to most of the questions above.
     OffsetResponseHeader {
         offset: i64 = "offset",
     }

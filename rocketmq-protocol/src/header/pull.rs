@@ -30,6 +30,13 @@ super::headers! {
         ..shared: TopicFields,
     }
 
+    /// The same, for consumers whose application pulls (5.x). Where `REQUEST_CODE_NOT_SUPPORTED` comes back, ask with
+    /// [`PullMessageRequestHeader`].
+    LitePullMessageRequestHeader: LITE_PULL_MESSAGE -> PullMessageResponseHeader
+        [SUCCESS, PULL_NOT_FOUND, PULL_RETRY_IMMEDIATELY, PULL_OFFSET_MOVED] {
+        ..pull: PullMessageRequestHeader,
+    }
+
     /// Where the pulled messages lie in their queue (`PullMessageResponseHeader.java`).
     PullMessageResponseHeader {
         suggest_which_broker_id: i64 = "suggestWhichBrokerId",

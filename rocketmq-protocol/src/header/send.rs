@@ -53,6 +53,12 @@ super::headers! {
         ..shared: TopicFields,
     }
 
+    /// Stores the messages of a batch. `batch` has to be true: the code alone does not say it.
+    SendBatchMessageRequestHeader: SEND_BATCH_MESSAGE -> SendMessageResponseHeader
+        [SUCCESS, FLUSH_DISK_TIMEOUT, SLAVE_NOT_AVAILABLE, FLUSH_SLAVE_TIMEOUT] {
+        ..send: SendMessageRequestHeaderV2,
+    }
+
     /// Where a message was stored (`SendMessageResponseHeader.java`).
     SendMessageResponseHeader {
         /// The offset message id; several, joined by commas, for a batch.
@@ -63,6 +69,26 @@ super::headers! {
         batch_uniq_id: Option<Text> = "batchUniqId",
         /// What takes a timer message back.
         recall_handle: Option<Text> = "recallHandle",
+        /// The region of the broker. Not one of upstream's fields, as the next
+        /// (`broker/processor/SendMessageProcessor.java`).
+        region: Option<Text> = "MSG_REGION",
+        /// Whether the broker wants traces.
+        trace_on: Option<bool> = "TRACE_ON",
+    }
+
+    /// Takes a timer message back before it is delivered (`RecallMessageRequestHeader.java`, 5.3.2).
+    RecallMessageRequestHeader: RECALL_MESSAGE -> RecallMessageResponseHeader [SUCCESS] {
+        producer_group: Option<Text> = "producerGroup",
+        topic: Text = "topic",
+        /// As the answer to the send has given it.
+        recall_handle: Text = "recallHandle",
+        ..shared: TopicFields,
+    }
+
+    /// The message that was taken back (`RecallMessageResponseHeader.java`).
+    RecallMessageResponseHeader {
+        /// The unique id.
+        msg_id: Text = "msgId",
     }
 
     /// Hands a failed message back (`ConsumerSendMsgBackRequestHeader.java`).

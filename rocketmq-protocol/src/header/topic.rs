@@ -1,21 +1,9 @@
-//! Routes, clusters and topics.
+//! Topics on a broker: creating, changing, listing, removing.
 
-use super::{EmptyHeader, TopicFields};
+use super::{EmptyHeader, RpcFields, TopicFields};
 use crate::Text;
 
 super::headers! {
-    /// Asks a name server who serves a topic; the answer is a [`TopicRouteData`](crate::body::TopicRouteData) body
-    /// (`namesrv/GetRouteInfoRequestHeader.java`).
-    GetRouteInfoRequestHeader: GET_ROUTEINFO_BY_TOPIC -> EmptyHeader [SUCCESS] {
-        topic: Text = "topic",
-        /// Whether only strictly valid JSON will do.
-        accept_standard_json_only: Option<bool> = "acceptStandardJsonOnly",
-        ..shared: TopicFields,
-    }
-
-    /// Asks a name server for every cluster and broker; the answer is a [`ClusterInfo`](crate::body::ClusterInfo) body.
-    GetBrokerClusterInfoRequestHeader: GET_BROKER_CLUSTER_INFO -> EmptyHeader [SUCCESS] {}
-
     /// Creates or changes a topic on one broker (`CreateTopicRequestHeader.java`).
     CreateTopicRequestHeader: UPDATE_AND_CREATE_TOPIC -> EmptyHeader [SUCCESS] {
         topic: Text = "topic",
@@ -34,12 +22,50 @@ super::headers! {
         ..shared: TopicFields,
     }
 
-    /// Reads one message by its offset in the commit log (`ViewMessageRequestHeader.java`).
-    ViewMessageRequestHeader: VIEW_MESSAGE_BY_ID -> ViewMessageResponseHeader [SUCCESS] {
-        topic: Option<Text> = "topic",
-        offset: i64 = "offset",
+    /// Creates or changes the topics in the body (`CreateTopicListRequestHeader.java`, 5.3.0).
+    CreateTopicListRequestHeader: UPDATE_AND_CREATE_TOPIC_LIST -> EmptyHeader [SUCCESS] {
+        ..shared: RpcFields,
     }
 
-    /// The message is the body (`ViewMessageResponseHeader.java`).
-    ViewMessageResponseHeader {}
+    /// Creates or changes the part of a static topic that one broker holds; the mapping is in the body.
+    CreateStaticTopicRequestHeader: UPDATE_AND_CREATE_STATIC_TOPIC -> EmptyHeader [SUCCESS] {
+        ..topic: CreateTopicRequestHeader,
+    }
+
+    /// Removes a topic from a broker. One that nobody knows is no error (`DeleteTopicRequestHeader.java`).
+    DeleteTopicRequestHeader: DELETE_TOPIC_IN_BROKER -> EmptyHeader [SUCCESS] {
+        topic: Text = "topic",
+        ..shared: TopicFields,
+    }
+
+    /// Reads how a topic is configured. Set `lo` for the mapping of a static one (`GetTopicConfigRequestHeader.java`).
+    GetTopicConfigRequestHeader: GET_TOPIC_CONFIG -> EmptyHeader [SUCCESS] {
+        topic: Text = "topic",
+        ..shared: TopicFields,
+    }
+
+    /// Reads how every topic is configured (`GetAllTopicConfigRequestHeader.java`). Without fields it is all of them; with
+    /// them a page (5.4.0).
+    GetAllTopicConfigRequestHeader: GET_ALL_TOPIC_CONFIG -> GetAllTopicConfigResponseHeader [SUCCESS] {
+        /// How many to skip.
+        topic_seq: Option<i32> = "topicSeq",
+        /// The version of the table that the pages before were of.
+        data_version: Option<Text> = "dataVersion",
+        /// How many at most.
+        max_topic_num: Option<i32> = "maxTopicNum",
+    }
+
+    /// How many there are (`GetAllTopicConfigResponseHeader.java`).
+    GetAllTopicConfigResponseHeader {
+        total_topic_num: Option<i32> = "totalTopicNum",
+    }
+
+    /// Lists the topics that the broker has made for itself.
+    GetSystemTopicListFromBrokerRequestHeader: GET_SYSTEM_TOPIC_LIST_FROM_BROKER -> EmptyHeader [SUCCESS] {}
+
+    /// No server answers this any more.
+    GetTopicConfigListRequestHeader: GET_TOPIC_CONFIG_LIST -> EmptyHeader [SUCCESS] {}
+
+    /// Removes topics that are nowhere in use.
+    CleanUnusedTopicRequestHeader: CLEAN_UNUSED_TOPIC -> EmptyHeader [SUCCESS] {}
 }

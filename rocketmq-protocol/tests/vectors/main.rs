@@ -14,6 +14,8 @@ mod deviations;
 #[cfg(test)]
 mod frames;
 #[cfg(test)]
+mod header_classes;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod reader;
