@@ -5,6 +5,7 @@ use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::{Mutex, PoisonError},
 };
 
 use crate::InteropError;
@@ -27,6 +28,9 @@ impl Distribution {
     ///
     /// When Java or Maven is missing, or Maven fails.
     pub fn fetch(version: &str) -> Result<Self, InteropError> {
+        /// Two tests of one process that need the same jars: the second waits.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         require("java")?;
         let home = cache().join(version);
         let jars = home.join("lib");
@@ -42,14 +46,26 @@ impl Distribution {
         &self.version
     }
 
-    /// Whether this is a release before 5.0.0.
-    pub fn is_4(&self) -> bool {
-        self.version.starts_with("4.")
+    /// Whether this release has the proxy, the controller and what else came with 5.0.0.
+    pub fn is_5(&self) -> bool {
+        is_5(&self.version)
+    }
+
+    /// What has to be installed before [`fetch`](Self::fetch) of this version, and the tests, can work, and is not.
+    pub fn missing_programs(version: &str) -> Vec<&'static str> {
+        let fetched = cache().join(version).join("lib").exists();
+        let needed = ["java", "javac", "mvn"].into_iter().take(if fetched { 2 } else { 3 });
+        needed.filter(|program| require(program).is_err()).collect()
     }
 
     /// The class path with every jar.
     pub fn class_path(&self) -> String {
         format!("{}/*", self.jars.display())
+    }
+
+    /// Where the loaded classes of a program are kept, once it has run.
+    pub(crate) fn class_archive(&self, program: &str) -> PathBuf {
+        self.jars.with_file_name(format!("{program}.jsa"))
     }
 }
 
@@ -112,6 +128,10 @@ pub(crate) fn tail(text: &str, lines: usize) -> String {
     all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("\n")
 }
 
+fn is_5(version: &str) -> bool {
+    !version.starts_with("4.")
+}
+
 fn pom_of(version: &str) -> String {
     let dependency = |artifact: &str| {
         format!(
@@ -119,11 +139,15 @@ fn pom_of(version: &str) -> String {
              <version>{version}</version></dependency>"
         )
     };
-    let wanted = ["rocketmq-namesrv", "rocketmq-broker", "rocketmq-tools", "rocketmq-client"];
+    let mut wanted =
+        vec!["rocketmq-namesrv", "rocketmq-broker", "rocketmq-tools", "rocketmq-client"];
+    if is_5(version) {
+        wanted.push("rocketmq-proxy");
+    }
+    let wanted: String = wanted.into_iter().map(dependency).collect();
     format!(
         "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
          <groupId>interop</groupId><artifactId>servers</artifactId><version>1</version><packaging>pom</packaging>\
-         <dependencies>{}</dependencies></project>\n",
-        wanted.map(dependency).concat()
+         <dependencies>{wanted}</dependencies></project>\n"
     )
 }

@@ -31,6 +31,12 @@ pub enum InteropError {
         /// The end of the log.
         tail: String,
     },
+    /// A server did not do what it was asked for.
+    #[error("a server refuses: {what}")]
+    Refused {
+        /// What was asked for.
+        what: String,
+    },
     /// Files, sockets or processes failed.
     #[error("{doing}")]
     Io {

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::{
     Distribution, InteropError,
-    cluster::{jvm, prepare_home},
     distribution::{cache, run},
+    jvm::{options, prepare_home},
 };
 
 /// The genuine Java client of a release, behind a small program.
@@ -88,7 +88,7 @@ impl JavaClient {
 
     fn run(&self, arguments: &[&str]) -> Result<Vec<Crossing>, InteropError> {
         let mut java = Command::new("java");
-        java.args(jvm(&self.classes, 192)).arg("-Drocketmq.client.logUseSlf4j=true").arg("-cp");
+        java.args(options(&self.classes, 192)).arg("-Drocketmq.client.logUseSlf4j=true").arg("-cp");
         java.arg(format!("{}:{}", self.classes.display(), self.distribution.class_path()));
         let output = run(java.arg("Crossing").args(arguments), "the Java client")?;
         let text = String::from_utf8_lossy(&output.stdout);

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 /// The judge of a load test: every message whose sending was acknowledged, and everything that each consumer saw.
@@ -23,6 +24,7 @@ struct Books {
 struct Sighting {
     by: String,
     queue: String,
+    at: Instant,
 }
 
 /// What the books say.
@@ -57,7 +59,7 @@ impl Ledger {
 
     /// A handler has been given this message.
     pub fn seen(&self, number: u64, by: &str, queue: &str) {
-        let sighting = Sighting { by: by.to_owned(), queue: queue.to_owned() };
+        let sighting = Sighting { by: by.to_owned(), queue: queue.to_owned(), at: Instant::now() };
         self.books().seen.entry(number).or_default().push(sighting);
     }
 
@@ -69,6 +71,14 @@ impl Ledger {
     /// How many sightings this consumer had.
     pub fn seen_by(&self, by: &str) -> usize {
         self.books().seen.values().flatten().filter(|sighting| sighting.by == by).count()
+    }
+
+    /// The queues from which this consumer has been given something since then.
+    pub fn queues_of(&self, by: &str, since: Instant) -> BTreeSet<String> {
+        let books = self.books();
+        let sightings = books.seen.values().flatten();
+        let later = sightings.filter(|sighting| sighting.by == by && sighting.at >= since);
+        later.map(|sighting| sighting.queue.clone()).collect()
     }
 
     /// What the books say now.
@@ -119,6 +129,8 @@ impl fmt::Display for Verdict {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -134,6 +146,9 @@ mod tests {
         let verdict = ledger.verdict();
         assert_eq!((verdict.lost.as_slice(), verdict.invented.as_slice()), (&[3][..], &[9][..]));
         assert_eq!(verdict.repeated, BTreeMap::from([("q1".into(), 1), ("q2".into(), 1)]));
+        let queues = ledger.queues_of("c", Instant::now() - Duration::from_secs(60));
+        assert_eq!(queues, ["q0", "q1", "q2"].map(String::from).into());
+        assert!(ledger.queues_of("c", Instant::now()).is_empty());
         assert_eq!((ledger.distinct(), ledger.seen_by("c"), ledger.seen_by("d")), (4, 6, 0));
     }
 }

@@ -3,11 +3,14 @@
 //! [`Distribution::fetch`] has Maven bring the jars of a release, [`Cluster`] runs a name server and brokers from them,
 //! [`JavaClient`] is the genuine client on the other side, and [`Ledger`] is the judge of load tests.
 
+mod admin;
 mod cluster;
 mod distribution;
 mod error;
 mod java;
+mod jvm;
 mod ledger;
+mod ports;
 mod process;
 
 pub use cluster::{Cluster, ClusterBuilder, Signal};

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use rocketmq_client::{Delivery, Message, StartFrom};
-use rocketmq_interop::{Cluster, Crossing, JavaClient};
+use rocketmq_interop::{Crossing, JavaClient};
 
-use crate::{PATIENCE, client_of, distribution, eventually};
+use crate::{PATIENCE, client_of, distribution, eventually, shared};
 
 const COUNT: usize = 20;
 
@@ -17,8 +17,8 @@ fn hex(bytes: &[u8]) -> String {
 async fn java_and_rust_understand_each_other() {
     let distribution = distribution();
     let java = JavaClient::new(&distribution).unwrap();
-    let cluster = Cluster::builder().start(&distribution).unwrap();
-    let client = client_of(&cluster).await;
+    let cluster = shared();
+    let client = client_of(cluster).await;
 
     // Java sends, compressed and plain; we receive.
     let sent = java.produce(cluster.name_server_address(), "from-java", COUNT).unwrap();

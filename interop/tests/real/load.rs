@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use rocketmq_client::{Client, Delivery, PushConsumer, StartFrom};
-use rocketmq_interop::{Cluster, Ledger};
+use rocketmq_interop::Ledger;
 
-use crate::{PATIENCE, client_of, distribution, eventually, number_of, numbered};
+use crate::{PATIENCE, client_of, eventually, number_of, numbered, shared};
 
 const MESSAGES: u64 = 100_000;
 const IN_FLIGHT: usize = 256;
@@ -50,11 +50,11 @@ async fn a_hundred_thousand_messages_survive_a_join_and_a_leave() {
 }
 
 async fn scenario() {
-    let cluster = Cluster::builder().start(&distribution()).unwrap();
+    let cluster = shared();
     cluster.create_topic("load", QUEUES).unwrap();
     let ledger = Arc::new(Ledger::default());
     let (sender, one, two) =
-        (client_of(&cluster).await, client_of(&cluster).await, client_of(&cluster).await);
+        (client_of(cluster).await, client_of(cluster).await, client_of(cluster).await);
 
     let producing = {
         let (sender, ledger) = (sender.clone(), Arc::clone(&ledger));

@@ -10,6 +10,7 @@ mod name_servers;
 
 use std::{
     future::Future,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -23,6 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 fn distribution() -> Distribution {
     let version = std::env::var("ROCKETMQ_VERSION").unwrap_or_else(|_| DEFAULT_VERSION.to_owned());
     Distribution::fetch(&version).unwrap()
+}
+
+/// The cluster of all tests that leave it as it is: topics and groups keep them apart. Nobody drops it; its servers end with this
+/// process.
+fn shared() -> &'static Cluster {
+    static SHARED: LazyLock<Cluster> =
+        LazyLock::new(|| Cluster::builder().start(&distribution()).unwrap());
+    &SHARED
 }
 
 async fn client_of(cluster: &Cluster) -> Client {

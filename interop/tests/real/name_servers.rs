@@ -1,14 +1,13 @@
 //! Name servers that refuse or hang beside a real one.
 
 use rocketmq_client::{Client, Message};
-use rocketmq_interop::Cluster;
 use tokio::net::TcpListener;
 
-use crate::{PATIENCE, distribution};
+use crate::{PATIENCE, shared};
 
 #[tokio::test]
 async fn a_bad_name_server_does_no_harm_beside_a_real_one() {
-    let cluster = Cluster::builder().start(&distribution()).unwrap();
+    let cluster = shared();
     let hanging = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let hangs = hanging.local_addr().unwrap().to_string();
     let refuses = {

@@ -1,0 +1,66 @@
+//! The few questions that a cluster has to ask its servers, without the client that is under test.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use rocketmq_protocol::{
+    Command, FrameLimits, Serialization,
+    body::{self, TopicRouteData},
+    code::ResponseCode,
+    frame,
+    header::{CreateTopicRequestHeader, GetRouteInfoRequestHeader, TopicFields},
+    names,
+};
+
+/// Long enough for a machine that is busy booting other servers.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The route of the topic that every broker has, or nothing while the name server does not answer.
+pub(crate) fn default_route(name_server: &str) -> TopicRouteData {
+    let request = Command::request(&GetRouteInfoRequestHeader {
+        topic: names::AUTO_CREATE_TOPIC.into(),
+        accept_standard_json_only: Some(true),
+        shared: TopicFields::default(),
+    });
+    let answer = ask(name_server, &request);
+    answer.and_then(|answer| body::decode(&answer.body).ok()).unwrap_or_default()
+}
+
+/// Creates a topic on one broker; `false` when it did not say that it has.
+pub(crate) fn create_topic(broker: &str, topic: &str, queues: u16) -> bool {
+    let request = Command::request(&CreateTopicRequestHeader {
+        topic: topic.to_owned().into(),
+        default_topic: names::AUTO_CREATE_TOPIC.into(),
+        read_queue_nums: queues.into(),
+        write_queue_nums: queues.into(),
+        perm: 6,
+        topic_filter_type: "SINGLE_TAG".into(),
+        topic_sys_flag: None,
+        order: false,
+        attributes: None,
+        force: None,
+        shared: TopicFields::default(),
+    });
+    ask(broker, &request).is_some_and(|answer| answer.response_code() == ResponseCode::SUCCESS)
+}
+
+fn ask(address: &str, request: &Command) -> Option<Command> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let mut buffer = BytesMut::new();
+    request.encode(Serialization::Json, &mut buffer).ok()?;
+    stream.write_all(&buffer).ok()?;
+    buffer.clear();
+    let mut chunk = [0; 4096];
+    loop {
+        if let Some(answer) = frame::split(&mut buffer, &FrameLimits::default()).ok()? {
+            return Command::decode(answer).ok();
+        }
+        let read = stream.read(&mut chunk).ok().filter(|read| *read > 0)?;
+        buffer.extend_from_slice(chunk.get(..read)?);
+    }
+}
