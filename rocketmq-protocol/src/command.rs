@@ -125,6 +125,22 @@ impl Command {
     ///
     /// When the command cannot be expressed in this form; `out` is left as it was.
     pub fn encode(&self, form: Serialization, out: &mut BytesMut) -> Result<(), EncodeError> {
+        self.encode_head(self.body.len(), form, out)?;
+        out.put_slice(&self.body);
+        Ok(())
+    }
+
+    /// Writes everything that precedes the body, and announces a body of `body_len` bytes, which the caller sends right after.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn encode_head(
+        &self,
+        body_len: usize,
+        form: Serialization,
+        out: &mut BytesMut,
+    ) -> Result<(), EncodeError> {
         let head = Head {
             code: self.code,
             language: self.language,
@@ -133,13 +149,11 @@ impl Command {
             flags: self.flags,
             remark: self.remark.as_deref(),
         };
-        write_frame_head(&head, self.body.len(), form, out, |fields: &mut FieldWriter<'_>| {
+        write_frame_head(&head, body_len, form, out, |fields: &mut FieldWriter<'_>| {
             for field in self.ext_fields.iter() {
                 fields.put_bytes(field.key, field.value.bytes());
             }
-        })?;
-        out.put_slice(&self.body);
-        Ok(())
+        })
     }
 
     /// A request of this client. `opaque` is 0 until a connection numbers it.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use rocketmq_protocol::{
-    Command, ExtFields, Request, Text,
+    Command, ExtFields, Request, Serialization, Text,
     code::{RequestCode, ResponseCode, Version},
 };
 use tokio::{sync::oneshot, time::Instant};
@@ -18,21 +18,34 @@ use crate::{
 ///
 /// A closed channel stays closed; its [`Remoting`](crate::Remoting) makes another one on demand.
 #[derive(Clone)]
-pub struct Channel(Arc<Link>);
+pub struct Channel {
+    link: Arc<Link>,
+    form: Serialization,
+}
 
 impl Channel {
     pub(crate) fn new(link: Arc<Link>) -> Self {
-        Self(link)
+        let form = link.config.serialization;
+        Self { link, form }
+    }
+
+    /// A handle of the same connection whose requests are written in this form, whatever the
+    /// [configuration](crate::Config::serialization) says. Codes that have no place in the binary form are written in JSON
+    /// all the same, and answers are read in the form in which they come.
+    #[must_use]
+    pub fn with_serialization(&self, form: Serialization) -> Self {
+        Self { link: Arc::clone(&self.link), form }
     }
 
     /// The address it was dialled to.
     pub fn address(&self) -> &Arc<str> {
-        &self.0.address
+        &self.link.address
     }
 
-    /// Whether requests are still taken.
+    /// Whether requests are still taken. Not after the peer has asked us to go (`GO_AWAY`): then what is in flight is
+    /// still answered, and the connection closes.
     pub fn is_open(&self) -> bool {
-        !self.0.is_closed()
+        !self.link.is_closed() && !self.link.is_leaving()
     }
 
     /// Waits until the connection has ended, and says why.
@@ -41,29 +54,29 @@ impl Channel {
     ///
     /// Cancel safe.
     pub async fn closed(&self) -> CloseReason {
-        self.0.closed.cancelled().await;
-        self.0.close_reason().unwrap_or(CloseReason::Local)
+        self.link.closed.cancelled().await;
+        self.link.close_reason().unwrap_or(CloseReason::Local)
     }
 
     /// Why it closed, once it has.
     pub fn close_reason(&self) -> Option<CloseReason> {
-        self.0.close_reason()
+        self.link.close_reason()
     }
 
     /// Closes the connection for all its handles. Requests in flight end at once, one-way requests and answers that are
     /// queued are still written (for at most [`linger`](crate::Config::linger)). Returns before it has closed.
     pub fn close(&self) {
-        self.0.tasks.stop();
+        self.link.tasks.stop();
     }
 
     /// What the connection has counted.
     pub fn stats(&self) -> Stats {
-        self.0.counters.snapshot()
+        self.link.counters.snapshot()
     }
 
     /// Requests that are queued or sent and have no answer yet.
     pub fn outstanding(&self) -> usize {
-        self.0.outstanding()
+        self.link.outstanding()
     }
 
     /// Sends a request and waits for its answer until `deadline`.
@@ -82,11 +95,11 @@ impl Channel {
         deadline: Instant,
     ) -> Result<Answer<R::Response>, CallError> {
         self.check_deadline(deadline)?;
-        let admission = self.0.admit(body.len(), Some(deadline)).await?;
+        let admission = self.link.admit(body.len(), Some(deadline)).await?;
         let (sender, answer) = oneshot::channel();
         let waiter = Some((deadline, Waiter::Call(sender)));
-        let opaque = self.0.request(request, body, admission, waiter)?;
-        let withdraw = Withdraw { link: &self.0, opaque, armed: true };
+        let opaque = self.link.request(request, body, self.form, admission, waiter)?;
+        let withdraw = Withdraw { link: &self.link, opaque, armed: true };
         // Every row is delivered before it is dropped, so the error of the oneshot cannot come up.
         let reply = answer.await.unwrap_or_else(|_| Err(self.not_sent(NotSent::ShuttingDown)));
         withdraw.disarm();
@@ -109,8 +122,8 @@ impl Channel {
         deadline: Instant,
     ) -> Result<(), CallError> {
         self.check_deadline(deadline)?;
-        let admission = self.0.admit(body.len(), Some(deadline)).await?;
-        self.0.request(request, body, admission, None)?;
+        let admission = self.link.admit(body.len(), Some(deadline)).await?;
+        self.link.request(request, body, self.form, admission, None)?;
         Ok(())
     }
 
@@ -132,8 +145,8 @@ impl Channel {
     ) -> Result<Submitted, CallError> {
         self.check_deadline(deadline)?;
         let waiter = Some((deadline, Waiter::Mail(mailbox.expect(token))));
-        let opaque = self.0.request(request, body, Admission::FREE, waiter)?;
-        Ok(Submitted { link: Arc::clone(&self.0), opaque })
+        let opaque = self.link.request(request, body, self.form, Admission::FREE, waiter)?;
+        Ok(Submitted { link: Arc::clone(&self.link), opaque })
     }
 
     fn check_deadline(&self, deadline: Instant) -> Result<(), CallError> {
@@ -160,7 +173,7 @@ impl fmt::Debug for Channel {
 /// Two handles are equal if they are of the same connection.
 impl PartialEq for Channel {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.link, &other.link)
     }
 }
 

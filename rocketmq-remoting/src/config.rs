@@ -1,10 +1,10 @@
 //! [`Config`]: the limits and habits of connections.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rocketmq_protocol::{FrameLimits, Serialization};
 
-use crate::Backoff;
+use crate::{Backoff, RpcHook};
 
 /// How connections behave. `Config::default()` is meant for production; change single fields.
 #[derive(Debug, Clone)]
@@ -39,6 +39,11 @@ pub struct Config {
     /// Requests of the peer that may wait for their turn, on each connection. Beyond it they are refused with
     /// `SYSTEM_BUSY`, or dropped if they are one-way. Default: 256.
     pub inbound_backlog: usize,
+    /// Requests that a peer may make in a second, on each connection, and in one burst. Beyond it they are dropped without
+    /// a word: brokers stay far below, and an answer would only cost more. Default: 1,000.
+    pub inbound_rate: u32,
+    /// What sees every request before it is written, in this order. Default: nothing.
+    pub hooks: Vec<Arc<dyn RpcHook>>,
     /// The number of the first request on each connection; the following ones count on and wrap. Default: 0. Tests
     /// start near `i32::MAX`.
     pub first_opaque: i32,
@@ -57,6 +62,8 @@ impl Default for Config {
             linger: Duration::from_secs(1),
             inbound_concurrency: 16,
             inbound_backlog: 256,
+            inbound_rate: 1_000,
+            hooks: Vec::new(),
             first_opaque: 0,
         }
     }

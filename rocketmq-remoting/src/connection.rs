@@ -104,6 +104,8 @@ impl Connection {
             let now = Instant::now();
             match event {
                 Event::Stop => return Ok(()),
+                // Only a deadline is news to an owner that is still writing.
+                Event::Queued if !self.flight.is_empty() => {}
                 Event::Queued => {
                     // To the back of the run queue: tokio runs the task that was woken last next, so that a write
                     // at this point would carry a single frame. Whoever is ready too adds his first.
@@ -117,6 +119,9 @@ impl Connection {
                 },
                 Event::Due => self.expire(now)?,
             }
+            if self.link.is_leaving() && self.link.outstanding() == 0 {
+                return Err(CloseReason::GoAway);
+            }
         }
     }
 
@@ -128,12 +133,11 @@ impl Connection {
         if let Some(due) = due.filter(|due| *due != timer.deadline()) {
             timer.as_mut().reset(due);
         }
-        let idle = self.flight.is_empty();
         tokio::select! {
             biased;
             () = link.tasks.cancelled() => Event::Stop,
             event = std::future::poll_fn(|cx| self.poll_io(cx)) => event,
-            () = link.queued.notified(), if idle => Event::Queued,
+            () = link.queued.notified() => Event::Queued,
             () = timer, if due.is_some() => Event::Due,
         }
     }

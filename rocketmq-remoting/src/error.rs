@@ -64,6 +64,14 @@ impl CallError {
         }
     }
 
+    /// Whether the peer is shutting down and has not acted on the request: over another connection it may be sent again.
+    pub fn is_go_away(&self) -> bool {
+        match self {
+            Self::NotSent { reason, .. } => matches!(reason, NotSent::Closed(CloseReason::GoAway)),
+            _ => self.response_code() == Some(ResponseCode::GO_AWAY),
+        }
+    }
+
     /// The code with which the peer refused, if it did.
     pub fn response_code(&self) -> Option<ResponseCode> {
         match self {
@@ -166,6 +174,9 @@ pub enum CloseReason {
     /// A request ran out of time, and for so long nothing at all was heard.
     #[error("the peer was silent for {0:?} while requests timed out")]
     Silent(Duration),
+    /// The peer asked us to go (`GO_AWAY`): it is shutting down and takes no more requests on this connection.
+    #[error("the peer asked to be left")]
+    GoAway,
     /// The runtime of the owner task has ended.
     #[error("the runtime of the connection has ended")]
     Abandoned,

@@ -7,8 +7,9 @@ use std::{
 };
 
 use rocketmq_protocol::{Command, Flags, code::ResponseCode};
+use tokio::time::Instant;
 
-use crate::{Channel, link::Link};
+use crate::{Channel, CloseReason, DialError, link::Link};
 
 /// What [`RequestHandler::handle`] returns.
 pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Option<Command>> + Send + 'a>>;
@@ -25,6 +26,16 @@ pub trait RequestHandler: Send + Sync + 'static {
     /// request can be sent over it; must not block. Default: nothing.
     fn opened(&self, to: &Channel) {
         let _ = to;
+    }
+
+    /// A connection has ended. Must not block. Default: nothing.
+    fn closed(&self, from: &Channel, reason: &CloseReason) {
+        let _ = (from, reason);
+    }
+
+    /// An address could not be connected to. Must not block. Default: nothing.
+    fn unreachable(&self, address: &str, error: &DialError) {
+        let _ = (address, error);
     }
 }
 
@@ -45,21 +56,50 @@ pub(crate) struct Inbound {
     queue: Mutex<Queue>,
 }
 
-#[derive(Default)]
 struct Queue {
     workers: usize,
     waiting: VecDeque<Command>,
+    allowance: Allowance,
+}
+
+/// How many requests the peer may still make. It grows with time, up to what may come in a second.
+struct Allowance {
+    left: f64,
+    since: Instant,
+}
+
+impl Allowance {
+    fn full(rate: u32) -> Self {
+        Self { left: f64::from(rate.max(1)), since: Instant::now() }
+    }
+
+    fn take(&mut self, now: Instant, rate: u32) -> bool {
+        let rate = f64::from(rate.max(1));
+        let grown = now.saturating_duration_since(self.since).as_secs_f64() * rate;
+        self.since = now;
+        self.left = (self.left + grown).min(rate);
+        let granted = self.left >= 1.0;
+        if granted {
+            self.left -= 1.0;
+        }
+        granted
+    }
 }
 
 impl Inbound {
     pub(crate) fn new(link: Arc<Link>, handler: Arc<dyn RequestHandler>) -> Arc<Self> {
-        Arc::new(Self { link, handler, queue: Mutex::default() })
+        let allowance = Allowance::full(link.config.inbound_rate);
+        let queue = Mutex::new(Queue { workers: 0, waiting: VecDeque::new(), allowance });
+        Arc::new(Self { link, handler, queue })
     }
 
     /// Takes a request in. Never waits.
     pub(crate) fn accept(self: &Arc<Self>, request: Command) {
         let config = &self.link.config;
         let mut queue = self.lock();
+        if !queue.allowance.take(Instant::now(), config.inbound_rate) {
+            return self.link.counters.inbound_refused.add(1);
+        }
         if queue.waiting.len() >= config.inbound_backlog.max(1) {
             drop(queue);
             return self.refuse(&request);

@@ -1,11 +1,13 @@
 //! Requests and responses over sockets: one owner task per connection, one connection per address.
 
+mod address_map;
 mod backoff;
 mod channel;
 mod config;
 mod connection;
 mod dial;
 mod error;
+mod hook;
 mod inbound;
 mod link;
 mod liveness;
@@ -13,17 +15,21 @@ mod mailbox;
 mod outbound;
 mod pending;
 mod pool;
+mod proxy_header;
 mod stats;
 mod tasks;
 
+pub use address_map::{AddressMap, Mapped};
 pub use backoff::Backoff;
 pub use channel::{Answer, Channel, Reply, Submitted};
 pub use config::Config;
 pub use connection::{Connection, Io};
-pub use dial::{ConnectFuture, Connector, TcpConnector};
+pub use dial::{ConnectFuture, Connector, ResolveFuture, Resolver, SystemResolver, TcpConnector};
 pub use error::{CallError, CloseReason, DialError, NotSent, Refusal, Unanswered};
+pub use hook::RpcHook;
 pub use inbound::{HandlerFuture, NoRequests, RequestHandler};
 pub use mailbox::Mailbox;
 pub use pool::Remoting;
+pub use proxy_header::ProxyHeader;
 pub use stats::Stats;
 pub use tasks::Tasks;

@@ -4,12 +4,15 @@
 //! requests in flight: a request is in the table exactly as long as its frame may be sent or its answer may come.
 //! Nothing is awaited and no foreign code runs under the lock; answers are handed out after it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use bytes::{Bytes, BytesMut};
 use rocketmq_protocol::{
     Command, EncodeError, Flags, Head, Request, Serialization,
-    code::{LanguageCode, RequestCode},
+    code::{LanguageCode, RequestCode, ResponseCode},
     encode_head,
 };
 use tokio::{
@@ -35,9 +38,11 @@ pub(crate) struct Link {
     pub(crate) config: Arc<Config>,
     /// The owner and the workers for the peer's requests; stopping it closes the connection.
     pub(crate) tasks: Tasks,
-    /// Tells the owner that the queue has become non-empty.
+    /// Tells the owner that the queue has become non-empty, or that a request expires sooner than all others.
     pub(crate) queued: Notify,
     pub(crate) closed: CancellationToken,
+    /// The peer has asked us to go: what is in flight is still answered, nothing more is sent.
+    leaving: AtomicBool,
     pub(crate) counters: Counters,
     /// The bytes that may still be queued.
     room: Semaphore,
@@ -58,6 +63,8 @@ struct State {
 pub(crate) enum Waiter {
     Call(oneshot::Sender<Result<Reply, CallError>>),
     Mail(Ticket),
+    /// Hooks are told first.
+    Observed(RequestCode, Box<Self>),
 }
 
 /// Bytes of the queue's limit, granted to one frame.
@@ -83,6 +90,7 @@ impl Link {
             tasks,
             queued: Notify::new(),
             closed: CancellationToken::new(),
+            leaving: AtomicBool::new(false),
             counters: Counters::default(),
             room: Semaphore::new(queue_limit(&config)),
             state: Mutex::new(state),
@@ -126,18 +134,23 @@ impl Link {
     pub(crate) fn request<R: Request>(
         &self,
         request: &R,
-        body: Bytes,
+        mut body: Bytes,
+        form: Serialization,
         admission: Admission,
-        waiter: Option<(Instant, Waiter)>,
+        mut waiter: Option<(Instant, Waiter)>,
     ) -> Result<i32, CallError> {
         let expects_answer = waiter.is_some();
+        let mut hooked = self.pass_hooks(request, &mut body, &mut waiter);
         let mut state = self.lock();
-        if let Some(reason) = &state.closed {
-            let reason = NotSent::Closed(reason.clone());
+        if let Some(reason) = self.why_refused(&state) {
             drop(state);
             Waiter::cancel(waiter);
-            return Err(self.not_sent(reason));
+            self.room.add_permits(admission.0);
+            return Err(self.not_sent(NotSent::Closed(reason)));
         }
+        // An owner that waits for the socket to take more has to hear of a deadline before those it knows.
+        let sooner =
+            waiter.as_ref().is_some_and(|(deadline, _)| state.pending.is_sooner(*deadline));
         let opaque = match waiter {
             Some((deadline, waiter)) => state.pending.insert(deadline, waiter),
             None => state.pending.number(),
@@ -150,15 +163,19 @@ impl Link {
             flags: if expects_answer { Flags::REQUEST } else { Flags::ONEWAY },
             remark: None,
         };
-        let form = form_for(R::CODE, self.config.serialization);
+        let form = form_for(R::CODE, form);
         let row = expects_answer.then_some(opaque);
-        let queued = state.queue(row, body, admission, |body_len, buffer| {
-            encode_head(&head, request, &[], body_len, form, buffer)
+        let queued = state.queue(row, body, admission, |body_len, buffer| match &mut hooked {
+            None => encode_head(&head, request, &[], body_len, form, buffer),
+            Some(command) => {
+                (command.opaque, command.flags) = (head.opaque, head.flags);
+                command.encode_head(body_len, form, buffer)
+            }
         });
         match queued {
             Ok(tell) => {
                 drop(state);
-                self.tell(tell);
+                self.tell(tell || sooner);
                 Ok(opaque)
             }
             Err((error, Admission(cost))) => {
@@ -169,6 +186,35 @@ impl Link {
                 Err(self.not_sent(NotSent::Encode(error)))
             }
         }
+    }
+
+    /// Shows a request to the hooks, if there are any, and gets it back as they want it written.
+    fn pass_hooks<R: Request>(
+        &self,
+        request: &R,
+        body: &mut Bytes,
+        waiter: &mut Option<(Instant, Waiter)>,
+    ) -> Option<Command> {
+        if self.config.hooks.is_empty() {
+            return None;
+        }
+        let mut command = Command::request(request).with_body(std::mem::take(body));
+        for hook in &self.config.hooks {
+            hook.before_request(&self.address, &mut command);
+        }
+        *body = std::mem::take(&mut command.body);
+        *waiter = waiter
+            .take()
+            .map(|(deadline, waiter)| (deadline, Waiter::Observed(R::CODE, Box::new(waiter))));
+        Some(command)
+    }
+
+    /// Why no more requests are taken, if that is so.
+    fn why_refused(&self, state: &State) -> Option<CloseReason> {
+        if state.closed.is_none() && self.is_leaving() {
+            return Some(CloseReason::GoAway);
+        }
+        state.closed.clone()
     }
 
     /// Queues an answer to a request of the peer.
@@ -200,6 +246,11 @@ impl Link {
     /// Requests without an answer.
     pub(crate) fn outstanding(&self) -> usize {
         self.lock().pending.len()
+    }
+
+    /// Whether the peer has asked us to go.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Relaxed)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -256,6 +307,9 @@ impl Link {
         let waiting = {
             let mut state = self.lock();
             for answer in answers.drain(..) {
+                if answer.response_code() == ResponseCode::GO_AWAY {
+                    self.leaving.store(true, Relaxed);
+                }
                 match state.pending.take(answer.opaque) {
                     Ok(row) => matched.push((row.waiter, answer)),
                     Err(Unmatched::Late) => late += 1,
@@ -267,9 +321,22 @@ impl Link {
         self.counters.late_answers.add(late);
         self.counters.foreign_answers.add(foreign);
         for (waiter, command) in matched {
-            waiter.deliver(Ok(Reply { address: Arc::clone(&self.address), command }));
+            self.hand_out(waiter, Ok(Reply { address: Arc::clone(&self.address), command }));
         }
         waiting
+    }
+
+    fn hand_out(&self, waiter: Waiter, outcome: Result<Reply, CallError>) {
+        match waiter {
+            Waiter::Call(caller) => _ = caller.send(outcome),
+            Waiter::Mail(ticket) => ticket.deliver(outcome),
+            Waiter::Observed(code, waiter) => {
+                for hook in &self.config.hooks {
+                    hook.after_response(&self.address, code, &outcome);
+                }
+                self.hand_out(*waiter, outcome);
+            }
+        }
     }
 
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
@@ -283,13 +350,14 @@ impl Link {
         self.counters.timeouts.add(expired.len() as u64);
         let mut unanswered = false;
         for Row { stage, waiter, .. } in expired {
-            waiter.deliver(Err(match stage {
+            let error = match stage {
                 Stage::Queued => self.not_sent(NotSent::TimedOut),
                 Stage::Sent { .. } => {
                     unanswered = true;
                     self.unknown(Unanswered::TimedOut)
                 }
-            }));
+            };
+            self.hand_out(waiter, Err(error));
         }
         unanswered
     }
@@ -308,14 +376,15 @@ impl Link {
         self.room.close();
         self.closed.cancel();
         for Row { stage, waiter, .. } in rows {
-            waiter.deliver(Err(match stage {
+            let error = match stage {
                 Stage::Sent { end } if end <= written => {
                     self.unknown(Unanswered::Closed(reason.clone()))
                 }
                 Stage::Sent { .. } | Stage::Queued => {
                     self.not_sent(NotSent::Closed(reason.clone()))
                 }
-            }));
+            };
+            self.hand_out(waiter, Err(error));
         }
     }
 
@@ -344,16 +413,12 @@ impl State {
 }
 
 impl Waiter {
-    fn deliver(self, answer: Result<Reply, CallError>) {
-        match self {
-            Self::Call(caller) => _ = caller.send(answer),
-            Self::Mail(ticket) => ticket.deliver(answer),
-        }
-    }
-
+    /// Nobody is told anything.
     fn cancel(waiter: Option<(Instant, Self)>) {
-        if let Some((_, Self::Mail(ticket))) = waiter {
-            ticket.cancel();
+        match waiter {
+            Some((_, Self::Mail(ticket))) => ticket.cancel(),
+            Some((deadline, Self::Observed(_, waiter))) => Self::cancel(Some((deadline, *waiter))),
+            Some((_, Self::Call(_))) | None => {}
         }
     }
 }

@@ -71,6 +71,11 @@ impl<W> Pending<W> {
         self.len
     }
 
+    /// Whether a row with this deadline would expire before all others.
+    pub(crate) fn is_sooner(&self, deadline: Instant) -> bool {
+        self.earliest.is_none_or(|earliest| deadline < earliest)
+    }
+
     /// A number for a request that is not answered.
     pub(crate) fn number(&mut self) -> i32 {
         let opaque = self.first.wrapping_add(self.issued as i32);

@@ -20,13 +20,15 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use rocketmq_protocol::Request;
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
 
 use crate::{
-    CallError, Channel, CloseReason, Config, Connection, Connector, DialError, NotSent,
+    Answer, CallError, Channel, CloseReason, Config, Connection, Connector, DialError, NotSent,
     RequestHandler, Tasks,
 };
 
@@ -104,6 +106,35 @@ impl Remoting {
         }
     }
 
+    /// Sends a request to the server at `address`, over a connection that is made if need be, and waits for its answer.
+    ///
+    /// A server that is shutting down answers `GO_AWAY` instead of acting on a request. It is then sent once more, over a
+    /// new connection; a second such answer is an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::call`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Channel::call`].
+    pub async fn call<R: Request>(
+        &self,
+        address: &str,
+        request: &R,
+        body: Bytes,
+        deadline: Instant,
+    ) -> Result<Answer<R::Response>, CallError> {
+        let channel = self.channel(address, deadline).await?;
+        match channel.call(request, body.clone(), deadline).await {
+            Err(error) if error.is_go_away() => {
+                let successor = self.channel(address, deadline).await?;
+                successor.call(request, body, deadline).await
+            }
+            outcome => outcome,
+        }
+    }
+
     /// The connection to `address`, if it is open.
     pub fn existing(&self, address: &str) -> Option<Channel> {
         match self.0.lock().get(address)? {
@@ -158,13 +189,17 @@ impl Pool {
         let mut entries = self.lock();
         self.retire(&mut entries, address, now);
         let failures = match entries.get(address) {
-            Some(Entry::Open { channel, .. }) => return Ok(Lookup::Open(channel.clone())),
+            Some(Entry::Open { channel, .. }) if channel.is_open() => {
+                return Ok(Lookup::Open(channel.clone()));
+            }
+            // The peer has asked us to leave that connection. Its owner sees to the end of it.
+            Some(Entry::Open { since, failures, .. }) if now - *since < YOUNG => failures + 1,
             Some(Entry::Dialing { outcome, .. }) => return Ok(Lookup::Dialing(outcome.clone())),
             Some(Entry::Resting(error)) if error.retry_at > now => {
                 return Err(NotSent::Unreachable(error.clone()));
             }
             Some(Entry::Resting(error)) => error.failures,
-            None => 0,
+            Some(Entry::Open { .. }) | None => 0,
         };
         let address: Arc<str> = address.into();
         let (decide, outcome) = watch::channel(None);
@@ -182,12 +217,16 @@ impl Pool {
         let Some(Entry::Open { channel, since, failures }) = entries.get(address) else { return };
         let Some(reason) = channel.close_reason() else { return };
         let failures = failures + 1;
-        let rests = now - *since < YOUNG && !matches!(reason, CloseReason::Local);
-        match entries.get_mut(address).filter(|_| rests) {
-            Some(entry) => {
-                *entry = Entry::Resting(self.rest(io::Error::other(reason), failures, now));
+        let mut error = self.rest(io::Error::other(reason.clone()), failures, now);
+        match reason {
+            CloseReason::Local => _ = entries.remove(address),
+            _ if now - *since >= YOUNG => _ = entries.remove(address),
+            // Who shuts down may be back at once. Who says so again and again is left alone for a while.
+            CloseReason::GoAway if failures == 1 => {
+                error.retry_at = now;
+                entries.insert(address.into(), Entry::Resting(error));
             }
-            None => _ = entries.remove(address),
+            _ => _ = entries.insert(address.into(), Entry::Resting(error)),
         }
     }
 
@@ -237,13 +276,15 @@ impl Attempt {
                     self.pool.handler.opened(&channel);
                     decide.send_replace(Some(Ok(channel.clone())));
                     drop(decide);
-                    connection.run().await;
+                    let reason = connection.run().await;
                     self.evict(&channel);
+                    self.pool.handler.closed(&channel, &reason);
                 }
             }
             Err(cause) => {
                 tracing::debug!(address = %self.address, error = %cause, "cannot connect");
                 let error = self.pool.rest(cause, self.failures + 1, Instant::now());
+                self.pool.handler.unreachable(&self.address, &error);
                 if self.settle(Entry::Resting(error.clone())) {
                     decide.send_replace(Some(Err(error)));
                 }

@@ -58,14 +58,33 @@ impl Peer {
     }
 
     pub(crate) async fn send(&mut self, command: &Command) {
+        self.send_as(command, Serialization::Json).await;
+    }
+
+    pub(crate) async fn send_as(&mut self, command: &Command, form: Serialization) {
         let mut out = BytesMut::new();
-        command.encode(Serialization::Json, &mut out).unwrap();
+        command.encode(form, &mut out).unwrap();
         self.io.write_all(&out).await.unwrap();
     }
 
     /// Answers `request` with its own queue id as the offset.
     pub(crate) async fn answer(&mut self, request: &Command) {
         self.send(&answer(request)).await;
+    }
+}
+
+pub(crate) fn encoded(command: &Command) -> BytesMut {
+    let mut out = BytesMut::new();
+    command.encode(Serialization::Json, &mut out).unwrap();
+    out
+}
+
+/// Waits until something holds, at most a virtual minute.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let until = within(60);
+    while !holds() {
+        assert!(Instant::now() < until, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
