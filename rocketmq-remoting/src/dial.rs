@@ -17,6 +17,8 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout_at},
 };
 
+#[cfg(feature = "socks")]
+use crate::SocksProxies;
 use crate::{ProxyHeader, connection::Io};
 
 /// What [`Connector::connect`] returns.
@@ -78,6 +80,9 @@ pub struct TcpConnector {
     /// Whether each connection begins with a header of the PROXY protocol, for servers behind a load balancer that
     /// expects one. Default: none.
     pub proxy_header: Option<ProxyHeader>,
+    /// The SOCKS5 proxies to connect through. Default: none.
+    #[cfg(feature = "socks")]
+    pub socks: SocksProxies,
     /// What each name last resolved to, for when it does not.
     known: Arc<Mutex<HashMap<Box<str>, Vec<SocketAddr>>>>,
 }
@@ -92,6 +97,8 @@ impl Default for TcpConnector {
             receive_buffer: 0,
             resolver: Arc::new(SystemResolver),
             proxy_header: None,
+            #[cfg(feature = "socks")]
+            socks: SocksProxies::default(),
             known: Arc::default(),
         }
     }
@@ -100,6 +107,11 @@ impl Default for TcpConnector {
 impl Connector for TcpConnector {
     fn connect<'a>(&'a self, address: &'a str, deadline: Instant) -> ConnectFuture<'a> {
         Box::pin(async move {
+            #[cfg(feature = "socks")]
+            if let Some(proxy) = self.socks.proxy_for(address) {
+                let stream = self.open(&proxy.address, deadline).await?;
+                return Ok(Box::new(proxy.tunnel(stream, address).await?) as Box<dyn Io>);
+            }
             let mut stream = self.open(address, deadline).await?;
             if let Some(header) = self.proxy_header {
                 let bytes = header.encode(stream.local_addr()?, stream.peer_addr()?);

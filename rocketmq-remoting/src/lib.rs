@@ -16,8 +16,12 @@ mod outbound;
 mod pending;
 mod pool;
 mod proxy_header;
+#[cfg(feature = "socks")]
+mod socks;
 mod stats;
 mod tasks;
+#[cfg(feature = "_tls")]
+mod tls;
 
 pub use address_map::{AddressMap, Mapped};
 pub use backoff::Backoff;
@@ -31,5 +35,9 @@ pub use inbound::{HandlerFuture, NoRequests, RequestHandler};
 pub use mailbox::Mailbox;
 pub use pool::Remoting;
 pub use proxy_header::ProxyHeader;
+#[cfg(feature = "socks")]
+pub use socks::{SocksProxies, SocksProxiesError, SocksProxy};
 pub use stats::Stats;
 pub use tasks::Tasks;
+#[cfg(feature = "_tls")]
+pub use tls::{Tls, TlsConnector, TlsError, TlsOptions};
