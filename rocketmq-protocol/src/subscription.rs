@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::{
     body::{ExpressionType, SubscriptionData},
-    message::string_hash,
+    java::{self, string_hash},
 };
 
 /// The expression that selects everything.
@@ -48,7 +48,7 @@ pub fn tags(
     if expression.split("||").all(str::is_empty) {
         return Err(SubscriptionError::NoTag(expression.to_owned()));
     }
-    for tag in expression.split("||").map(str::trim).filter(|tag| !tag.is_empty()) {
+    for tag in expression.split("||").map(java::trim).filter(|tag| !tag.is_empty()) {
         if !data.tags_set.iter().any(|known| known == tag) {
             data.tags_set.push(tag.to_owned());
             data.code_set.push(string_hash(tag));

@@ -2,19 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use rocketmq_protocol::body::{QueueData, TopicRouteData};
+use rocketmq_protocol::{
+    Perm,
+    body::{QueueData, TopicRouteData},
+};
 
 use crate::MessageQueue;
-
-/// Bits of a permission word (`common/constant/PermName.java`).
-pub mod perm {
-    /// Messages may be read.
-    pub const READ: i32 = 4;
-    /// Messages may be written.
-    pub const WRITE: i32 = 2;
-    /// Other topics inherit from this one.
-    pub const INHERIT: i32 = 1;
-}
 
 /// The id of a master among the addresses of a broker name.
 pub const MASTER: i64 = 0;
@@ -112,12 +105,12 @@ fn publish_queues(
         |name: &str| brokers.get(name).is_some_and(|known| known.contains_key(&MASTER));
     let writable = queues
         .iter()
-        .filter(|queue| queue.perm & perm::WRITE != 0 && has_master(&queue.broker_name));
+        .filter(|queue| Perm(queue.perm).is_writable() && has_master(&queue.broker_name));
     writable.flat_map(|queue| numbered(topic, &queue.broker_name, queue.write_queue_nums)).collect()
 }
 
 fn subscribe_queues(topic: &Arc<str>, queues: &[&QueueData]) -> Vec<MessageQueue> {
-    let readable = queues.iter().filter(|queue| queue.perm & perm::READ != 0);
+    let readable = queues.iter().filter(|queue| Perm(queue.perm).is_readable());
     let mut found: Vec<_> = readable
         .flat_map(|queue| numbered(topic, &queue.broker_name, queue.read_queue_nums))
         .collect();

@@ -6,6 +6,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use rocketmq_protocol::names;
+
 /// The name under which brokers know this client: `<ip>@<instance>[@<unit>]`, as in Java's `ClientConfig.buildMQClientId`.
 ///
 /// Brokers sort members by it, so its form matters to mixed groups. The instance part is process id and a number
@@ -15,15 +17,9 @@ pub(crate) fn client_id(address: IpAddr, instance: Option<&str>, unit: Option<&s
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("[{address}]"),
     };
-    let mut id = match instance {
-        Some(instance) => format!("{host}@{instance}"),
-        None => format!("{host}@{}#{}", std::process::id(), distinct_number()),
-    };
-    if let Some(unit) = unit {
-        id.push('@');
-        id.push_str(unit);
-    }
-    id.into()
+    let drawn = || format!("{}#{}", std::process::id(), distinct_number());
+    let instance = instance.map_or_else(drawn, str::to_owned);
+    names::client_id(&host, &instance, unit, false).into()
 }
 
 /// Java takes `System.nanoTime()`. The clock alone can be equal in two containers started together.

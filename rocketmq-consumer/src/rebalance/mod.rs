@@ -15,6 +15,7 @@ mod round;
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
+pub use rocketmq_protocol::java::string_order as java_order;
 use rocketmq_route::MessageQueue;
 use thiserror::Error;
 
@@ -133,12 +134,6 @@ pub enum AllocateError {
     /// What a strategy of its own objects to.
     #[error("{0}")]
     Other(String),
-}
-
-/// The order in which Java sorts strings: by UTF-16 units. Every member of a group must sort the same, and client ids
-/// may hold anything.
-pub fn java_order(a: &str, b: &str) -> Ordering {
-    a.encode_utf16().cmp(b.encode_utf16())
 }
 
 /// The order in which Java sorts queues (`MessageQueue.compareTo`): by topic, broker name and queue id.

@@ -3,6 +3,7 @@
 mod batch;
 mod codec;
 mod compression;
+mod delay;
 mod id;
 mod properties;
 pub mod property;
@@ -15,11 +16,13 @@ use bytes::Bytes;
 pub use batch::{BatchRecord, batch_properties, decode_batch, encode_batch_record};
 pub use codec::{Damage, Messages, Undecodable, decode_messages, encode_message};
 pub use compression::{BodyError, BodyLimits, Compression, compress, decompress};
+pub use delay::DelayLevels;
 pub use id::{InvalidMessageId, MessageId, OffsetMessageId, UniqueIdPrefix};
 pub use properties::{PROPERTIES_MAX, Properties, PropertiesWriter, PropertyError};
 pub use sys_flag::{PullSysFlag, SysFlag};
 
 use crate::Text;
+pub use crate::java::string_hash;
 
 /// A stored message (`common/message/MessageExt.java`).
 ///
@@ -104,27 +107,5 @@ impl MessageExt {
         let compression =
             Compression::from_bits(bits).ok_or(BodyError::UnknownCompression(bits))?;
         decompress(compression, &self.body, limits)
-    }
-}
-
-/// Java's `String.hashCode`: what brokers compare instead of tags.
-pub fn string_hash(text: &str) -> i32 {
-    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hashes_are_those_of_java() {
-        let check = |text, hash| assert_eq!(string_hash(text), hash, "{text}");
-        check("", 0);
-        check("TagA", 2_598_919);
-        check("hello", 99_162_322);
-        check("中文", 646_394);
-        check("😀", 1_772_899);
-        check("TagA || TagB", 1_359_775_119);
-        check("AaAa", string_hash("BBBB"));
     }
 }

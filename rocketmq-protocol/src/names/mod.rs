@@ -1,6 +1,16 @@
 //! Names with a meaning: retry and dead-letter topics, system topics, and which names are allowed.
 
+mod address;
+pub mod namespace;
+mod pop;
+
 use thiserror::Error;
+
+pub use address::{client_id, endpoint_address, endpoint_instance, vip_address};
+pub use pop::{
+    LMQ_PREFIX, POP_RETRY_V2_SEPARATOR, is_lmq, lite_queue, pop_retry_topic_v1, pop_retry_topic_v2,
+    split_lite_queue, split_pop_retry_topic_v2, without_pop_retry,
+};
 
 /// Prefix of the topic from which a group's failed messages come again.
 pub const RETRY_PREFIX: &str = "%RETRY%";
@@ -15,6 +25,8 @@ pub const SYSTEM_TOPIC_PREFIX: &str = "rmq_sys_";
 
 /// The longest topic name, in characters (`client/Validators.java`).
 pub const TOPIC_MAX: usize = 127;
+/// The longest name of a retry or dead-letter topic, in characters (`common/topic/TopicValidator.java`).
+pub const DERIVED_TOPIC_MAX: usize = 255;
 /// The longest group name, in characters (`client/Validators.java`).
 pub const GROUP_MAX: usize = 120;
 
@@ -57,6 +69,11 @@ pub fn retry_topic(group: &str) -> String {
 /// The topic in which the given-up messages of `group` lie.
 pub fn dlq_topic(group: &str) -> String {
     format!("{DLQ_PREFIX}{group}")
+}
+
+/// The topic in which replies for the requesters of a cluster lie.
+pub fn reply_topic(cluster: &str) -> String {
+    format!("{cluster}_REPLY_TOPIC")
 }
 
 /// Whether a topic is some group's retry topic.
@@ -120,6 +137,16 @@ pub fn validate_topic(topic: &str) -> Result<(), NameError> {
         return Err(NameError::Reserved(topic.to_owned()));
     }
     Ok(())
+}
+
+/// Whether brokers keep a topic of this name. Retry and dead-letter topics may be longer than those that clients may name.
+///
+/// # Errors
+///
+/// See [`NameError`].
+pub fn validate_stored_topic(topic: &str) -> Result<(), NameError> {
+    let derived = is_retry_topic(topic) || is_dlq_topic(topic);
+    validate(topic, if derived { DERIVED_TOPIC_MAX } else { TOPIC_MAX })
 }
 
 /// Whether clients may form a group of this name.
