@@ -1,0 +1,237 @@
+//! Where ours differs from Java on purpose, for every file but `frames`: one row a rule, with its condition, what ours is
+//! instead, and the reason.
+//!
+//! Readers put both sides into JSON and hand them to [`agree`]. A rule that applies where both sides agree anyway fails its case,
+//! and a rule that no case needs fails the test at the end.
+
+use serde_json::{Value, json};
+
+use crate::reader::{Case, Outcome, cases, equal};
+
+/// What an outcome is that is an error on either side.
+pub(crate) const REFUSED: &str = "refused";
+
+/// A difference on purpose.
+struct Rule {
+    /// The file, and the kinds of case in it.
+    file: &'static str,
+    kind: &'static str,
+    /// What is compared.
+    member: &'static str,
+    reason: &'static str,
+    applies: fn(&Case) -> bool,
+    ours: fn(&Case) -> Value,
+}
+
+/// Theirs, without the wrapping: the value, or [`REFUSED`].
+pub(crate) fn outcome(value: &Value) -> Value {
+    match value {
+        Value::Object(members) if members.len() == 1 && members.contains_key("ok") => {
+            value["ok"].clone()
+        }
+        Value::Object(members) if members.contains_key("error") => json!(REFUSED),
+        other => other.clone(),
+    }
+}
+
+/// Ours, where what is refused has no value.
+pub(crate) fn or_refused<T: Into<Value>>(value: Option<T>) -> Value {
+    value.map_or_else(|| json!(REFUSED), Into::into)
+}
+
+/// Compares ours with theirs, or with what a rule says instead.
+pub(crate) fn agree(case: &Case, member: &str, ours: impl Into<Value>) -> Outcome {
+    let (ours, theirs) = (ours.into(), outcome(case.get(member)));
+    match rule(case, member) {
+        None => equal(member, &ours, &theirs),
+        Some(rule) => {
+            let expected = (rule.ours)(case);
+            if expected == theirs {
+                return Err(format!("{member}: no need to differ: {}", rule.reason));
+            }
+            equal(&format!("{member} ({})", rule.reason), &ours, &expected)
+        }
+    }
+}
+
+fn rule(case: &Case, member: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| {
+        rule.kind == case.text("kind") && rule.member == member && (rule.applies)(case)
+    })
+}
+
+fn refused(_: &Case) -> Value {
+    json!(REFUSED)
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        file: "names",
+        kind: "name",
+        member: "checkGroup",
+        reason: "names that Java gives to clients without one, and refuses when they are started",
+        applies: |case| {
+            matches!(case.get("name").as_str(), Some("DEFAULT_PRODUCER" | "DEFAULT_CONSUMER"))
+        },
+        ours: refused,
+    },
+    Rule {
+        file: "names",
+        kind: "vip",
+        member: "vip",
+        reason: "a port below 0 is none",
+        applies: |case| outcome(case.get("vip")).as_str().is_some_and(|vip| vip.contains(":-")),
+        ours: refused,
+    },
+    Rule {
+        file: "names",
+        kind: "endpoint",
+        member: "instance",
+        reason: "an endpoint that is of no instance names none",
+        applies: |case| {
+            outcome(case.get("isInstance")) == false && !case.text("endpoint").is_empty()
+        },
+        ours: |_| Value::Null,
+    },
+    Rule {
+        file: "names",
+        kind: "endpoint",
+        member: "address",
+        reason: "nothing is an empty address, and not null",
+        applies: |case| case.text("endpoint").is_empty(),
+        ours: |_| json!(""),
+    },
+    Rule {
+        file: "names",
+        kind: "properties-text-write",
+        member: "sortedText",
+        reason: "Java's reader takes the bytes for Latin-1, and so garbles what its writer does not escape",
+        applies: |case| !case.text("text").is_ascii(),
+        ours: |case| {
+            let text = outcome(case.get("sortedText"));
+            let units = text.as_str().expect("a text").encode_utf16();
+            let escaped = units.map(|unit| match u8::try_from(unit) {
+                Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
+                _ => format!("\\u{unit:04X}"),
+            });
+            Value::String(escaped.collect())
+        },
+    },
+    Rule {
+        file: "names",
+        kind: "delay-levels",
+        member: "parsed",
+        reason: "a ladder that Java gives up on half way, or with a time before now, is none",
+        applies: |case| {
+            let parsed = outcome(case.get("parsed"));
+            parsed["ok"] == false || case.text("text").contains('-')
+        },
+        ours: refused,
+    },
+    Rule {
+        file: "pop",
+        kind: "extra-read",
+        member: "handle",
+        reason: "nobody knows the topic of a kind beyond 2; Java takes it for the one it is asked about",
+        applies: |case| {
+            let handle = outcome(case.get("handle"));
+            handle["topicType"].as_str().is_some_and(|kind| !["0", "1", "2"].contains(&kind))
+        },
+        ours: refused,
+    },
+    Rule {
+        file: "pop",
+        kind: "lite-read",
+        member: "isLite",
+        reason: "without a parent and one lite topic it is the name of nothing",
+        applies: |case| is_unnamed_lite(case),
+        ours: |_| json!(false),
+    },
+    Rule {
+        file: "pop",
+        kind: "lite-read",
+        member: "belongsToA",
+        reason: "without a parent and one lite topic it is the name of nothing",
+        applies: |case| is_unnamed_lite(case) && case.get("belongsToA") == true,
+        ours: |_| json!(false),
+    },
+    Rule {
+        file: "pop",
+        kind: "recall-read",
+        member: "decoded",
+        reason: "a time is a number",
+        applies: |case| {
+            let decoded = outcome(case.get("decoded"));
+            decoded["timestamp"].as_str().is_some_and(|time| time.parse::<i64>().is_err())
+        },
+        ours: refused,
+    },
+    Rule {
+        file: "pop",
+        kind: "info-read",
+        member: "startOffsets",
+        reason: "only order counts are about single messages",
+        applies: |case| is_about_messages(case),
+        ours: refused,
+    },
+    Rule {
+        file: "pop",
+        kind: "info-read",
+        member: "msgOffsets",
+        reason: "only order counts are about single messages",
+        applies: |case| is_about_messages(case),
+        ours: refused,
+    },
+    Rule {
+        file: "pop",
+        kind: "topic",
+        member: "normalOfGroup",
+        reason: "a retry topic of another group stays as it is; Java cuts it at the length that this group's has",
+        applies: |case| {
+            let rest = case.text("topic").strip_prefix("%RETRY%");
+            rest.is_some_and(|rest| !rest.starts_with(case.text("group")))
+        },
+        ours: |case| case.get("topic").clone(),
+    },
+    Rule {
+        file: "pop",
+        kind: "topic",
+        member: "parsedGroup",
+        reason: "only the newer form of a retry topic tells its group; Java cuts others at the length of the prefix",
+        applies: |case| {
+            let parts = case.text("topic").split('+').filter(|part| !part.is_empty()).count();
+            let splits = case.get("isV2") == true && parts == 2;
+            !splits && outcome(case.get("parsedGroup")) != REFUSED
+        },
+        ours: refused,
+    },
+    Rule {
+        file: "subscription",
+        kind: "build",
+        member: "result",
+        reason: "there are two types of expression; Java passes any other on, for brokers to refuse",
+        applies: |case| !matches!(case.get("type").as_str(), None | Some("TAG" | "SQL92")),
+        ours: |case| {
+            let mut result = outcome(case.get("result"));
+            result["expressionType"] = json!("SQL92");
+            result
+        },
+    },
+];
+
+fn is_unnamed_lite(case: &Case) -> bool {
+    case.get("isLite") == true && outcome(case.get("pair")).is_null()
+}
+
+fn is_about_messages(case: &Case) -> bool {
+    case.get("text").as_str().is_some_and(|text| text.contains("qo"))
+}
+
+#[test]
+fn every_rule_is_needed() {
+    for rule in RULES {
+        let of_kind = |case: &Case| case.text("kind") == rule.kind;
+        let needed = cases(rule.file).iter().any(|case| of_kind(case) && (rule.applies)(case));
+        assert!(needed, "{} {} {}: not needed: {}", rule.file, rule.kind, rule.member, rule.reason);
+    }
+}
