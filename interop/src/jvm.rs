@@ -89,6 +89,10 @@ pub(crate) fn options(home: &Path, heap_mib: u32) -> Vec<String> {
         "-XX:TieredStopAtLevel=1".into(),
         "-XX:-UsePerfData".into(),
         "-XX:+IgnoreUnrecognizedVMOptions".into(),
+        // 4.x unmaps files by reflection; a broker that cannot does not start again after a crash.
+        "--add-opens=java.base/java.nio=ALL-UNNAMED".into(),
+        "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED".into(),
+        "--add-opens=java.base/jdk.internal.ref=ALL-UNNAMED".into(),
         "-Djava.net.preferIPv4Stack=true".into(),
         format!("-Duser.home={home}"),
         format!("-Drocketmq.home.dir={home}"),

@@ -63,7 +63,7 @@ pub use message::Message;
 pub use producer::{
     PendingReceipt, Producer, ProducerBuilder, QueueKey, SendCall, SendReceipt, SendStatus,
 };
-pub use rocketmq_consumer::{Allocate, Averagely, Snapshot};
+pub use rocketmq_consumer::{Allocate, AllocateError, Averagely, Share, Snapshot};
 pub use rocketmq_protocol::{
     code::ResponseCode,
     message::{MessageExt, MessageId, OffsetMessageId},

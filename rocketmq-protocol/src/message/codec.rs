@@ -224,9 +224,12 @@ impl Reader<'_> {
     }
 }
 
+/// The bits of a checksum that upstream keeps.
+pub(super) const CRC_BITS: u32 = 0x7fff_ffff;
+
 /// CRC-32 as upstream stores it, without the highest bit (`common/UtilAll.java`, `crc32`).
 pub(super) fn body_crc(body: &[u8]) -> u32 {
-    crc32fast::hash(body) & 0x7fff_ffff
+    crc32fast::hash(body) & CRC_BITS
 }
 
 /// Writes a message in the store format: V1, or V2 if its topic is longer than 127 bytes. Total size, checksum and the address
@@ -324,7 +327,9 @@ mod tests {
             assert_eq!(read.store_size as usize, bytes.len());
             let sys_flag = if host.starts_with('[') { SysFlag(0x30) } else { SysFlag(0) };
             assert_eq!(read, MessageExt { store_size: read.store_size, sys_flag, ..original });
-            assert!(read.crc_matches());
+            let with_crc = |body_crc| MessageExt { body_crc, ..read.clone() };
+            assert!(read.crc_matches() && with_crc(read.body_crc | 0x8000_0000).crc_matches());
+            assert!(!with_crc(read.body_crc ^ 1).crc_matches());
             assert_eq!(read.tag(), Some("TagA"));
             assert_eq!(read.properties.get(property::KEYS), None);
         }

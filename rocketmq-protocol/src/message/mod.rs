@@ -89,9 +89,10 @@ impl MessageExt {
         OffsetMessageId { store_host: self.store_host, commit_log_offset: self.commit_log_offset }
     }
 
-    /// Whether the stored body has the checksum that it was stored with.
+    /// Whether the stored body has the checksum that it was stored with. The topmost bit does not count: Java cuts it off, others
+    /// write it.
     pub fn crc_matches(&self) -> bool {
-        codec::body_crc(&self.body) == self.body_crc
+        codec::body_crc(&self.body) == self.body_crc & codec::CRC_BITS
     }
 
     /// The body as it was sent: inflated if need be, otherwise shared.
