@@ -4,48 +4,74 @@ use std::{
     collections::BTreeMap,
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use rocketmq_protocol::{code::RequestCode, message::decode_messages};
-use tokio::{net::TcpListener, task::JoinSet};
+use rocketmq_protocol::{Command, code::RequestCode, message::decode_messages};
+use tokio::{
+    io::{DuplexStream, duplex},
+    net::TcpListener,
+    sync::mpsc,
+    task::JoinSet,
+};
 
 use crate::{
     broker::{Broker, Topic},
     faults::{Fault, LoggedRequest},
-    net::{self, Shared},
+    net::{self, Listener, Shared},
     world::{Seat, Server},
 };
 
-/// A running cluster: one name server and one broker or more. Dropping it stops it.
+/// A running cluster: name servers and brokers. Dropping it stops it.
 pub struct MockCluster {
     shared: Arc<Shared>,
-    name_server: SocketAddr,
+    name_servers: Vec<SocketAddr>,
+    in_memory: bool,
     servers: Mutex<Servers>,
 }
 
-/// The tasks that serve. Dropping a set ends its tasks.
+/// The tasks that serve, by the name of their server. Dropping a set ends its tasks.
+#[derive(Default)]
 struct Servers {
+    tasks: BTreeMap<Arc<str>, JoinSet<()>>,
+    /// Where pipes in memory are handed in, by address.
+    doors: BTreeMap<SocketAddr, mpsc::UnboundedSender<DuplexStream>>,
     /// Held for its drop.
-    _name_server: JoinSet<()>,
-    brokers: BTreeMap<Arc<str>, JoinSet<()>>,
+    time: JoinSet<()>,
 }
 
 /// Options of a [`MockCluster`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "nothing runs until `start`"]
 pub struct MockClusterBuilder {
     brokers: usize,
+    name_servers: usize,
+    in_memory: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<tokio_rustls::TlsAcceptor>,
     topics: Vec<(Arc<str>, u16)>,
     delay_step: Duration,
     auto_create: bool,
+}
+
+impl fmt::Debug for MockClusterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockClusterBuilder")
+            .field("brokers", &self.brokers)
+            .field("name_servers", &self.name_servers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for MockClusterBuilder {
     fn default() -> Self {
         Self {
             brokers: 1,
+            name_servers: 1,
+            in_memory: false,
+            #[cfg(feature = "tls")]
+            tls: None,
             topics: Vec::new(),
             delay_step: Duration::from_millis(10),
             auto_create: true,
@@ -57,6 +83,26 @@ impl MockClusterBuilder {
     /// How many brokers: `broker-a`, `broker-b` and so on. Default 1, at most 26.
     pub fn brokers(mut self, brokers: usize) -> Self {
         self.brokers = brokers.clamp(1, 26);
+        self
+    }
+
+    /// How many name servers. Default 1.
+    pub fn name_servers(mut self, name_servers: usize) -> Self {
+        self.name_servers = name_servers.max(1);
+        self
+    }
+
+    /// No sockets: addresses are made up, and [`MockCluster::open`] gives the other end of a pipe to a server. Then tests may
+    /// run under paused time.
+    pub fn in_memory(mut self) -> Self {
+        self.in_memory = true;
+        self
+    }
+
+    /// Every server speaks TLS, and nothing else.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: Arc<tokio_rustls::rustls::ServerConfig>) -> Self {
+        self.tls = Some(config.into());
         self
     }
 
@@ -89,30 +135,33 @@ impl MockClusterBuilder {
     ///
     /// Dropping the future closes what it has opened.
     pub async fn start(self) -> io::Result<MockCluster> {
-        let shared = Arc::<Shared>::default();
-        let mut tasks = JoinSet::new();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let name_server = listener.local_addr()?;
-        tasks.spawn(net::serve(Arc::clone(&shared), Server::NameServer, listener));
-        tasks.spawn(Arc::clone(&shared).tick());
-        let servers = Mutex::new(Servers { _name_server: tasks, brokers: BTreeMap::new() });
-        let cluster = MockCluster { shared, name_server, servers };
+        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "nothing to set"))]
+        let mut shared = Shared::new();
+        #[cfg(feature = "tls")]
+        (shared.tls = self.tls.clone());
+        let shared = Arc::new(shared);
+        let mut cluster = MockCluster {
+            shared: Arc::clone(&shared),
+            name_servers: Vec::new(),
+            in_memory: self.in_memory,
+            servers: Mutex::default(),
+        };
+        cluster.servers().time.spawn(shared.tick());
+        for nth in 0..self.name_servers {
+            let address = cluster.listen(Server::nth_name_server(nth), None).await?;
+            cluster.name_servers.push(address);
+        }
         for letter in ('a'..='z').take(self.brokers) {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             let name: Arc<str> = format!("broker-{letter}").into();
-            let mut broker = Broker::new(
-                Arc::clone(&name),
-                listener.local_addr()?,
-                self.delay_step,
-                self.auto_create,
-            );
+            let address = cluster.listen(Server::Broker(Arc::clone(&name)), None).await?;
+            let mut broker =
+                Broker::new(Arc::clone(&name), address, self.delay_step, self.auto_create);
             for (topic, queues) in &self.topics {
                 let queues = i32::from(*queues);
                 broker
                     .set_topic(topic, Topic { read_queues: queues, write_queues: queues, perm: 6 });
             }
-            cluster.shared.world().brokers.insert(Arc::clone(&name), Seat { broker, up: true });
-            cluster.serve(name, listener);
+            cluster.shared.world().brokers.insert(name, Seat { broker, up: true });
         }
         Ok(cluster)
     }
@@ -137,9 +186,20 @@ impl MockCluster {
         MockClusterBuilder::default()
     }
 
-    /// Where clients connect to.
+    /// Where clients connect to: the first name server.
     pub fn name_server_address(&self) -> SocketAddr {
-        self.name_server
+        self.name_servers.first().copied().unwrap_or_else(|| ([127, 0, 0, 1], 0).into())
+    }
+
+    /// Every name server.
+    pub fn name_server_addresses(&self) -> &[SocketAddr] {
+        &self.name_servers
+    }
+
+    /// The name servers as clients take them: joined by semicolons.
+    pub fn name_server_list(&self) -> String {
+        let addresses: Vec<String> = self.name_servers.iter().map(ToString::to_string).collect();
+        addresses.join(";")
     }
 
     /// The address of a broker: `broker-a` is the first.
@@ -147,13 +207,99 @@ impl MockCluster {
         self.shared.world().brokers.get(name).map(|seat| seat.broker.address)
     }
 
-    fn serve(&self, name: Arc<str>, listener: TcpListener) {
-        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        let serving =
-            net::serve(Arc::clone(&self.shared), Server::Broker(Arc::clone(&name)), listener);
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Serves at an address, or at a free one.
+    async fn listen(&self, server: Server, at: Option<SocketAddr>) -> io::Result<SocketAddr> {
+        let name = Arc::from(server.name());
+        let (listener, address) = if self.in_memory {
+            let (door, pipes) = mpsc::unbounded_channel();
+            let mut servers = self.servers();
+            let made_up = 10_000 + servers.doors.len() as u16;
+            let address = at.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, made_up).into());
+            servers.doors.insert(address, door);
+            (Listener::Pipes(pipes), address)
+        } else {
+            let free = (Ipv4Addr::LOCALHOST, 0).into();
+            let listener = TcpListener::bind(at.unwrap_or(free)).await?;
+            let address = listener.local_addr()?;
+            (Listener::Socket(listener), address)
+        };
         let mut tasks = JoinSet::new();
-        tasks.spawn(serving);
-        servers.brokers.insert(name, tasks);
+        tasks.spawn(net::serve(Arc::clone(&self.shared), server, listener));
+        self.servers().tasks.insert(name, tasks);
+        Ok(address)
+    }
+
+    /// A connection to the server at an address of a cluster [in memory](MockClusterBuilder::in_memory).
+    ///
+    /// # Errors
+    ///
+    /// When nobody listens there.
+    pub fn open(&self, address: &str) -> io::Result<DuplexStream> {
+        let (ours, theirs) = duplex(1 << 20);
+        let door =
+            address.parse().ok().and_then(|address| self.servers().doors.get(&address).cloned());
+        match door.map(|door| door.send(theirs)) {
+            Some(Ok(())) => Ok(ours),
+            _ => Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+    }
+
+    /// Stops a name server: `name-server` is the first, `name-server-1` the next. Whether there was one running.
+    ///
+    /// # Cancel safety
+    ///
+    /// It stops all the same; its port may be free only later.
+    pub async fn stop_name_server(&self, name: &str) -> bool {
+        let tasks = self.servers().tasks.remove(name);
+        match tasks {
+            Some(mut tasks) => {
+                tasks.shutdown().await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Starts a stopped name server again, at its address.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such name server, or somebody else has taken its port.
+    ///
+    /// # Cancel safety
+    ///
+    /// It stays stopped if the future is dropped.
+    pub async fn start_name_server(&self, name: &str) -> io::Result<()> {
+        let nth = self.name_servers.iter().enumerate();
+        let found = nth.map(|(nth, address)| (Server::nth_name_server(nth), *address));
+        let mut found = found.filter(|(server, _)| server.name() == name);
+        let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("there is no {name}"));
+        let (server, address) = found.next().ok_or_else(unknown)?;
+        self.listen(server, Some(address)).await.map(drop)
+    }
+
+    /// Whether a name server has heard of a broker. Every one has, at first.
+    pub fn set_heard(&self, name_server: &str, broker: &str, heard: bool) {
+        let pair = (name_server.into(), broker.into());
+        let mut world = self.shared.world();
+        match heard {
+            true => world.unheard.remove(&pair),
+            false => world.unheard.insert(pair),
+        };
+    }
+
+    /// Has name servers give out another address of a broker than the one it listens at.
+    pub fn advertise(&self, broker: &str, address: &str) {
+        self.shared.world().advertised.insert(broker.into(), address.to_owned());
+    }
+
+    /// From now on requests have to be signed, by this user or others. Codes in `denied` are not for this one.
+    pub fn user(&self, access_key: &str, secret_key: &str, denied: &[RequestCode]) {
+        self.shared.world().users.set(access_key, secret_key, denied);
     }
 
     /// Stops a broker as a killed process stops: its connections close, and it is in no route any more. What it has stored
@@ -163,8 +309,7 @@ impl MockCluster {
     ///
     /// The broker stops all the same; its port may be free only later.
     pub async fn stop_broker(&self, name: &str) -> bool {
-        let tasks =
-            self.servers.lock().unwrap_or_else(PoisonError::into_inner).brokers.remove(name);
+        let tasks = self.servers().tasks.remove(name);
         if let Some(seat) = self.shared.world().brokers.get_mut(name) {
             seat.up = false;
             seat.broker.restarted();
@@ -191,11 +336,10 @@ impl MockCluster {
         let unknown =
             || io::Error::new(io::ErrorKind::NotFound, format!("there is no broker {name}"));
         let address = self.broker_address(name).ok_or_else(unknown)?;
-        let listener = TcpListener::bind(address).await?;
+        self.listen(Server::Broker(name.into()), Some(address)).await?;
         if let Some(seat) = self.shared.world().brokers.get_mut(name) {
             seat.up = true;
         }
-        self.serve(name.into(), listener);
         Ok(())
     }
 
@@ -212,7 +356,32 @@ impl MockCluster {
 
     /// Makes the next `times` requests of this code go wrong, at whichever server they arrive.
     pub fn inject(&self, code: RequestCode, fault: Fault, times: usize) {
-        self.shared.world().faults.inject(code, fault, times);
+        self.shared.world().faults.inject(None, code, fault, times);
+    }
+
+    /// As [`inject`](Self::inject), at one server only.
+    pub fn inject_at(&self, server: &str, code: RequestCode, fault: Fault, times: usize) {
+        self.shared.world().faults.inject(Some(server), code, fault, times);
+    }
+
+    /// Sends a request of your own from a server to every client that is connected to it, as brokers do. To how many.
+    pub fn send_to_clients(&self, server: &str, command: &Command) -> usize {
+        self.shared.send_to_clients(server, command)
+    }
+
+    /// What clients have answered to requests of servers, oldest first; the last 10,000.
+    pub fn answers(&self) -> Vec<LoggedRequest> {
+        self.shared.world().faults.answers().cloned().collect()
+    }
+
+    /// How many connections a server has now.
+    pub fn connections(&self, server: &str) -> usize {
+        self.shared.connections(server)
+    }
+
+    /// How many connections were ever made to a server.
+    pub fn connections_made(&self, server: &str) -> usize {
+        self.shared.world().connections_made(server)
     }
 
     /// Lets everything go right again.
@@ -262,7 +431,7 @@ impl MockCluster {
 impl fmt::Debug for MockCluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MockCluster")
-            .field("name_server", &self.name_server)
+            .field("name_servers", &self.name_servers)
             .finish_non_exhaustive()
     }
 }

@@ -14,7 +14,8 @@
 //! other, messages that are sent back and come again. It stores in memory. What it does not know it answers with
 //! `REQUEST_CODE_NOT_SUPPORTED`.
 //!
-//! [`Fault`]s make it misbehave on purpose, [`MockCluster::requests`] tells what clients asked, and brokers can be
+//! [`Fault`]s make it misbehave on purpose, it can want requests signed ([`MockCluster::user`]) and, with the feature `tls`, connections
+//! encrypted, [`MockCluster::requests`] tells what clients asked, and brokers can be
 //! [stopped](MockCluster::stop_broker) and [started](MockCluster::start_broker) again at the same address.
 //!
 //! # Who owns what
@@ -33,6 +34,7 @@ mod faults;
 mod log;
 mod name_server;
 mod net;
+mod users;
 mod world;
 
 pub use cluster::{MockCluster, MockClusterBuilder};

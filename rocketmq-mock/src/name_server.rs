@@ -1,6 +1,6 @@
 //! The name server: what it says follows from the brokers that are up.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rocketmq_protocol::{
     Command, HeaderError,
@@ -15,12 +15,18 @@ use crate::broker::{Broker, answer};
 pub(crate) const CLUSTER: &str = "DefaultCluster";
 
 /// Answers a request from what the living brokers are.
-pub(crate) fn handle<'a>(brokers: impl Iterator<Item = &'a Broker>, request: &Command) -> Command {
+pub(crate) fn handle<'a>(
+    brokers: impl Iterator<Item = &'a Broker>,
+    advertised: &BTreeMap<Arc<str>, String>,
+    request: &Command,
+) -> Command {
     match request.request_code() {
-        RequestCode::GET_ROUTEINFO_BY_TOPIC => route(brokers, request).unwrap_or_else(|error| {
-            answer(request, ResponseCode::SYSTEM_ERROR).with_remark(error.to_string())
-        }),
-        RequestCode::GET_BROKER_CLUSTER_INFO => cluster_info(brokers, request),
+        RequestCode::GET_ROUTEINFO_BY_TOPIC => {
+            route(brokers, advertised, request).unwrap_or_else(|error| {
+                answer(request, ResponseCode::SYSTEM_ERROR).with_remark(error.to_string())
+            })
+        }
+        RequestCode::GET_BROKER_CLUSTER_INFO => cluster_info(brokers, advertised, request),
         code => {
             let remark = format!(" request type {} not supported", code.0);
             answer(request, ResponseCode::REQUEST_CODE_NOT_SUPPORTED).with_remark(remark)
@@ -30,13 +36,14 @@ pub(crate) fn handle<'a>(brokers: impl Iterator<Item = &'a Broker>, request: &Co
 
 fn route<'a>(
     brokers: impl Iterator<Item = &'a Broker>,
+    advertised: &BTreeMap<Arc<str>, String>,
     request: &Command,
 ) -> Result<Command, HeaderError> {
     let header: GetRouteInfoRequestHeader = request.header()?;
     let mut route = TopicRouteData::default();
     for broker in brokers {
         let Some(settings) = broker.topics.get(&*header.topic) else { continue };
-        route.broker_datas.push(broker_data(broker));
+        route.broker_datas.push(broker_data(broker, advertised));
         route.queue_datas.push(QueueData {
             broker_name: broker.name.to_string(),
             perm: settings.perm,
@@ -52,10 +59,14 @@ fn route<'a>(
     Ok(answer(request, ResponseCode::SUCCESS).with_body(body::encode(&route)))
 }
 
-fn cluster_info<'a>(brokers: impl Iterator<Item = &'a Broker>, request: &Command) -> Command {
+fn cluster_info<'a>(
+    brokers: impl Iterator<Item = &'a Broker>,
+    advertised: &BTreeMap<Arc<str>, String>,
+    request: &Command,
+) -> Command {
     let mut info = ClusterInfo::default();
     for broker in brokers {
-        info.broker_addr_table.insert(broker.name.to_string(), broker_data(broker));
+        info.broker_addr_table.insert(broker.name.to_string(), broker_data(broker, advertised));
         info.cluster_addr_table
             .entry(CLUSTER.to_owned())
             .or_default()
@@ -64,9 +75,11 @@ fn cluster_info<'a>(brokers: impl Iterator<Item = &'a Broker>, request: &Command
     answer(request, ResponseCode::SUCCESS).with_body(body::encode(&info))
 }
 
-fn broker_data(broker: &Broker) -> BrokerData {
+fn broker_data(broker: &Broker, advertised: &BTreeMap<Arc<str>, String>) -> BrokerData {
+    let address = advertised.get(&broker.name).cloned();
+    let address = address.unwrap_or_else(|| broker.address.to_string());
     BrokerData {
-        broker_addrs: BTreeMap::from([(0, broker.address.to_string())]),
+        broker_addrs: BTreeMap::from([(0, address)]),
         broker_name: broker.name.to_string(),
         cluster: CLUSTER.to_owned(),
         ..BrokerData::default()

@@ -1,27 +1,38 @@
 //! All servers of a cluster, as one value.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use rocketmq_protocol::Command;
+use rocketmq_protocol::{Command, code::ResponseCode};
 
 use crate::{
-    broker::{Broker, Outgoing, Peer},
+    broker::{Broker, Outgoing, Peer, answer},
     faults::Faults,
     name_server,
+    users::Users,
 };
 
 /// Which server a connection leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Server {
-    NameServer,
+    NameServer(Arc<str>),
     Broker(Arc<str>),
 }
 
 impl Server {
+    /// The name of the first, second, … name server.
+    pub(crate) fn nth_name_server(nth: usize) -> Self {
+        Self::NameServer(match nth {
+            0 => "name-server".into(),
+            nth => format!("name-server-{nth}").into(),
+        })
+    }
+
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::NameServer => "name-server",
-            Self::Broker(name) => name,
+            Self::NameServer(name) | Self::Broker(name) => name,
         }
     }
 }
@@ -31,6 +42,14 @@ impl Server {
 pub(crate) struct World {
     pub(crate) brokers: BTreeMap<Arc<str>, Seat>,
     pub(crate) faults: Faults,
+    /// Brokers that a name server has not heard of: pairs of their names.
+    pub(crate) unheard: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// The addresses that brokers advertise instead of their own.
+    pub(crate) advertised: BTreeMap<Arc<str>, String>,
+    /// Users and their secret keys; with none, requests need not be signed.
+    pub(crate) users: Users,
+    /// How often each server was connected to.
+    connections: BTreeMap<Arc<str>, usize>,
 }
 
 /// A broker, and whether it is up.
@@ -48,10 +67,19 @@ impl World {
         from: Peer,
         request: &Command,
     ) -> Vec<Outgoing> {
+        if let Err(remark) = self.users.check(request) {
+            let command = answer(request, ResponseCode::NO_PERMISSION).with_remark(remark);
+            return vec![Outgoing { to: from, command }];
+        }
         match server {
-            Server::NameServer => {
-                let up = self.brokers.values().filter(|seat| seat.up).map(|seat| &seat.broker);
-                vec![Outgoing { to: from, command: name_server::handle(up, request) }]
+            Server::NameServer(server) => {
+                let heard = self.brokers.iter().filter(|(name, seat)| {
+                    let pair = (Arc::clone(server), Arc::clone(*name));
+                    seat.up && !self.unheard.contains(&pair)
+                });
+                let heard = heard.map(|(_, seat)| &seat.broker);
+                let command = name_server::handle(heard, &self.advertised, request);
+                vec![Outgoing { to: from, command }]
             }
             Server::Broker(name) => self
                 .brokers
@@ -60,9 +88,18 @@ impl World {
         }
     }
 
+    pub(crate) fn count_connection(&mut self, server: &Server) {
+        *self.connections.entry(server.name().into()).or_default() += 1;
+    }
+
+    /// How often a server was connected to.
+    pub(crate) fn connections_made(&self, server: &str) -> usize {
+        self.connections.get(server).copied().unwrap_or_default()
+    }
+
     pub(crate) fn disconnected(&mut self, server: &Server, peer: Peer) -> Vec<Outgoing> {
         match server {
-            Server::NameServer => Vec::new(),
+            Server::NameServer(_) => Vec::new(),
             Server::Broker(name) => self
                 .brokers
                 .get_mut(name)
