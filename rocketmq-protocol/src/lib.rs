@@ -19,6 +19,7 @@ pub mod pop;
 mod serialization;
 pub mod subscription;
 mod text;
+pub mod trace;
 
 pub use command::{Command, Flags};
 pub use error::{DecodeError, EncodeError, FrameError, HeaderError};

@@ -100,6 +100,8 @@ pub const INNER_MULTI_DISPATCH: &str = "INNER_MULTI_DISPATCH";
 pub const INNER_MULTI_QUEUE_OFFSET: &str = "INNER_MULTI_QUEUE_OFFSET";
 /// Of tracing tools.
 pub const TRACE_CONTEXT: &str = "TRACE_CONTEXT";
+/// Of cloud instances: deliver at this time.
+pub const START_DELIVER_TIME: &str = "__STARTDELIVERTIME";
 /// Deliver after this many seconds (5.x).
 pub const TIMER_DELAY_SEC: &str = "TIMER_DELAY_SEC";
 /// Deliver after this many milliseconds (5.x).

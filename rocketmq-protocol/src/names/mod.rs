@@ -18,6 +18,8 @@ pub const RETRY_PREFIX: &str = "%RETRY%";
 pub const DLQ_PREFIX: &str = "%DLQ%";
 /// The topic whose brokers create others on demand (`AUTO_CREATE_TOPIC_KEY_TOPIC`).
 pub const AUTO_CREATE_TOPIC: &str = "TBW102";
+/// The topic of trace records, unless another is chosen.
+pub const TRACE_TOPIC: &str = "RMQ_SYS_TRACE_TOPIC";
 /// Prefix of the groups of the system itself.
 pub const SYSTEM_GROUP_PREFIX: &str = "CID_RMQ_SYS_";
 /// Prefix of the topics of the system itself.
@@ -36,7 +38,7 @@ const SYSTEM_TOPICS: &[&str] = &[
     "SCHEDULE_TOPIC_XXXX",
     "BenchmarkTest",
     "RMQ_SYS_TRANS_HALF_TOPIC",
-    "RMQ_SYS_TRACE_TOPIC",
+    TRACE_TOPIC,
     "RMQ_SYS_TRANS_OP_HALF_TOPIC",
     "TRANS_CHECK_MAX_TIME_TOPIC",
     "SELF_TEST_TOPIC",

@@ -30,6 +30,8 @@ mod reader;
 mod rules;
 #[cfg(test)]
 mod subscription;
+#[cfg(test)]
+mod trace;
 
 /// One test per file, and the list of files that are read here.
 macro_rules! files {
@@ -99,6 +101,10 @@ files! {
         "build" => subscription::build,
         "equal" => subscription::equal,
     }
+    trace {
+        "encode" => trace::encode,
+        "decode" => trace::decode_records,
+    }
 }
 
 /// Files that other crates read, or that wait for the code they are about.
@@ -110,7 +116,6 @@ const READ_ELSEWHERE: &[(&str, &str)] = &[
     ("messages", "later: messages"),
     ("processqueue", "rocketmq-consumer"),
     ("selectors", "rocketmq-route"),
-    ("trace", "later: trace"),
 ];
 
 #[test]

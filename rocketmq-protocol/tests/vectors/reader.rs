@@ -37,6 +37,13 @@ impl Case {
         hex(self.text(member))
     }
 
+    /// The same case with another value of a member.
+    pub(crate) fn with(&self, member: &str, value: Value) -> Self {
+        let mut case = self.clone();
+        case.line[member] = value;
+        case
+    }
+
     /// Whether it shows what 4.9.7 does.
     pub(crate) fn is_4_9_7(&self) -> bool {
         self.from.ends_with("4.9.7")

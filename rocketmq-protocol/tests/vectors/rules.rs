@@ -6,7 +6,10 @@
 
 use serde_json::{Value, json};
 
-use crate::reader::{Case, Outcome, cases, equal};
+use crate::{
+    reader::{Case, Outcome, cases, equal},
+    trace,
+};
 
 /// What an outcome is that is an error on either side.
 pub(crate) const REFUSED: &str = "refused";
@@ -217,7 +220,58 @@ const RULES: &[Rule] = &[
             result
         },
     },
+    Rule {
+        file: "trace",
+        kind: "encode",
+        member: "data",
+        reason: "an empty last field costs Java's reader every record of the message",
+        applies: |case| ends_in_nothing(&outcome(case.get("encoded"))["data"]),
+        ours: |case| {
+            let encoded = outcome(case.get("encoded"));
+            json!(with_null_keys(encoded["data"].as_str().expect("a text")))
+        },
+    },
+    Rule {
+        file: "trace",
+        kind: "encode",
+        member: "decoded",
+        reason: "an empty last field costs Java's reader every record of the message",
+        applies: |case| ends_in_nothing(&outcome(case.get("encoded"))["data"]),
+        ours: |case| {
+            let encoded = outcome(case.get("encoded"));
+            trace::contexts(&with_null_keys(encoded["data"].as_str().expect("a text")))
+        },
+    },
+    Rule {
+        file: "trace",
+        kind: "decode",
+        member: "decoded",
+        reason: "an empty last field costs Java's reader every record of the message",
+        applies: |case| ends_in_nothing(case.get("text")),
+        ours: |case| trace::contexts(&with_null_keys(case.text("text"))),
+    },
+    Rule {
+        file: "trace",
+        kind: "encode",
+        member: "decoded",
+        reason: "what is written for null is read as nothing",
+        applies: |case| outcome(case.get("decoded"))[0]["beans"][0]["offsetMsgId"] == "null",
+        ours: |case| {
+            let mut decoded = outcome(case.get("decoded"));
+            decoded[0]["beans"][0]["offsetMsgId"] = json!("");
+            decoded
+        },
+    },
 ];
+
+/// Only a record of what is about to be consumed ends in a text.
+fn ends_in_nothing(text: &Value) -> bool {
+    text.as_str().is_some_and(|text| text.starts_with("SubBefore") && text.contains("\u{1}\u{2}"))
+}
+
+fn with_null_keys(text: &str) -> String {
+    text.replace("\u{1}\u{2}", "\u{1}null\u{2}")
+}
 
 fn is_unnamed_lite(case: &Case) -> bool {
     case.get("isLite") == true && outcome(case.get("pair")).is_null()
