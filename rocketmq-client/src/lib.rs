@@ -55,7 +55,8 @@ mod producer;
 pub use call::Call;
 pub use client::{Client, ClientBuilder};
 pub use consumer::{
-    Delivery, Handler, IntoOutcome, Outcome, PushConsumer, PushConsumerBuilder, ShutdownReport,
+    Damaged, Delivery, Filter, Handler, IntoOutcome, Outcome, PullCall, PullConsumer,
+    PullConsumerBuilder, PullStatus, Pulled, PushConsumer, PushConsumerBuilder, ShutdownReport,
     StartFrom, Verdict,
 };
 pub use error::{BoxError, Error, ErrorKind};

@@ -32,7 +32,11 @@ pub use builder::ClientBuilder;
 pub(crate) use builder::ClientOptions;
 pub(crate) use identity::wall_millis;
 
-use crate::{Call, Error, consumer::PushConsumerBuilder, producer::ProducerBuilder};
+use crate::{
+    Call, Error,
+    consumer::{PullConsumerBuilder, PushConsumerBuilder},
+    producer::ProducerBuilder,
+};
 use inbound::Inbound;
 use name_server::NameServerCalls;
 use registry::Registry;
@@ -165,6 +169,12 @@ impl Client {
     #[doc(alias = "DefaultMQPushConsumer")]
     pub fn push_consumer(&self, group: impl Into<Arc<str>>) -> PushConsumerBuilder {
         PushConsumerBuilder::new(self.clone(), group.into())
+    }
+
+    /// A consumer of this group that reads one queue a call, to be started.
+    #[doc(alias = "DefaultMQPullConsumer")]
+    pub fn pull_consumer(&self, group: impl Into<Arc<str>>) -> PullConsumerBuilder {
+        PullConsumerBuilder::new(self.clone(), group.into())
     }
 
     /// Stops everything that belongs to this client: what its producers have admitted is still sent, then upkeep and

@@ -3,24 +3,18 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rocketmq_consumer::{Allocate, Config, ConsumerGroup};
-use rocketmq_protocol::{
-    body::{ConsumeFromWhere, SubscriptionData},
-    names, subscription,
-};
+use rocketmq_protocol::{body::ConsumeFromWhere, names};
 use rocketmq_remoting::{Mailbox, Tasks};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
-    Delivery, Handler, IntoOutcome, Outcome, PushConsumer, StartFrom,
+    Delivery, Filter, Handler, IntoOutcome, Outcome, PushConsumer, StartFrom,
     driver::{Driver, now},
     requests::Requests,
     work_queue::WorkQueue,
     workers,
 };
-use crate::{
-    Call, Client, Error,
-    client::{registry::Signals, wall_millis},
-};
+use crate::{Call, Client, Error, client::registry::Signals};
 
 /// Options of a push consumer: clustering, concurrent. Ends with [`start`](Self::start).
 ///
@@ -57,10 +51,10 @@ impl PushConsumerBuilder {
         Self { client, config, concurrency: 20, problem: None }
     }
 
-    /// Reads a topic: all of it (`*`), or messages with one of these tags (`a || b`). Every member of a group has to subscribe to
-    /// the same, or brokers go back and forth between them.
-    pub fn subscribe(mut self, topic: &str, tags: &str) -> Self {
-        match subscribed(topic, tags) {
+    /// Reads a topic: all of it (`*`), messages with one of these tags (`a || b`), or those of another [`Filter`]. Every member of a
+    /// group has to subscribe to the same, or brokers go back and forth between them.
+    pub fn subscribe(mut self, topic: &str, filter: impl Into<Filter>) -> Self {
+        match filter.into().subscription(topic) {
             Ok(data) => self.config.subscriptions.push(data),
             Err(error) => self.problem = self.problem.or(Some(error)),
         }
@@ -220,11 +214,4 @@ async fn until_stopped(work: impl Future<Output = ()>, tasks: Tasks) {
         () = work => {}
         () = tasks.cancelled() => {}
     }
-}
-
-fn subscribed(topic: &str, tags: &str) -> Result<SubscriptionData, Error> {
-    names::validate_topic(topic)
-        .map_err(|error| Error::invalid("a topic that cannot be read").with_source(error))?;
-    subscription::tags(topic, tags, wall_millis())
-        .map_err(|error| Error::invalid("a subscription that cannot be used").with_source(error))
 }

@@ -25,10 +25,7 @@ impl Delivery {
         limits: &BodyLimits,
     ) -> Result<Self, BoxError> {
         let stored = inner.message().map_err(|undecodable| undecodable.damage)?;
-        if !stored.crc_matches() {
-            return Err("the body does not have the checksum that it was stored with".into());
-        }
-        let message = MessageExt { body: stored.plain_body(limits)?, ..stored.clone() };
+        let message = open(stored, limits)?;
         Ok(Self { inner, message })
     }
 
@@ -84,4 +81,12 @@ impl fmt::Debug for Delivery {
             .field("body", &format_args!("{} bytes", self.message.body.len()))
             .finish_non_exhaustive()
     }
+}
+
+/// A message with its body checked and inflated.
+pub(super) fn open(stored: &MessageExt, limits: &BodyLimits) -> Result<MessageExt, BoxError> {
+    if !stored.crc_matches() {
+        return Err("the body does not have the checksum that it was stored with".into());
+    }
+    Ok(MessageExt { body: stored.plain_body(limits)?, ..stored.clone() })
 }

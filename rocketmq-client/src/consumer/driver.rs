@@ -19,7 +19,8 @@ use tokio::{
 };
 
 use super::{
-    requests::{Requests, pull_answer, pull_failure},
+    pulling::pull_answer,
+    requests::{Requests, pull_failure},
     workers::Work,
 };
 use crate::client::{

@@ -3,8 +3,13 @@
 mod builder;
 mod delivery;
 mod driver;
+mod filter;
 mod handler;
+mod offsets;
 mod outcome;
+mod presence;
+mod pull;
+mod pulling;
 mod push;
 mod requests;
 mod work_queue;
@@ -12,7 +17,9 @@ mod workers;
 
 pub use builder::PushConsumerBuilder;
 pub use delivery::Delivery;
+pub use filter::Filter;
 pub use handler::Handler;
 pub use outcome::{IntoOutcome, Outcome, Verdict};
+pub use pull::{Damaged, PullCall, PullConsumer, PullConsumerBuilder, Pulled};
 pub use push::{PushConsumer, ShutdownReport};
-pub use rocketmq_consumer::StartFrom;
+pub use rocketmq_consumer::{PullStatus, StartFrom};

@@ -4,6 +4,7 @@
 
 mod connect;
 mod consume;
+mod pull;
 mod send;
 
 use std::{future::Future, time::Duration};

@@ -1,0 +1,103 @@
+//! [`Presence`]: a group in the heartbeats of a client, for consumers that have no machine to speak for them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rocketmq_protocol::{
+    body::{ConsumeType, ConsumerData, SubscriptionData},
+    names,
+};
+use tokio::time::Instant;
+
+use super::requests::Requests;
+use crate::{Client, Error, ErrorKind, MessageQueue};
+
+/// A consumer group that lives in a client: brokers hear of it and of what it reads, and keep its offsets.
+pub(super) struct Presence {
+    /// The client lives as long as its consumers.
+    client: Client,
+    pub(super) requests: Requests,
+    subscriptions: Mutex<BTreeMap<String, SubscriptionData>>,
+    left: AtomicBool,
+}
+
+impl Presence {
+    /// Joins, unless the client has a consumer of this group already.
+    pub(super) fn enter(client: Client, group: Arc<str>) -> Result<Self, Error> {
+        names::validate_group(&group).map_err(|error| {
+            Error::invalid("a consumer group that cannot be used").with_source(error)
+        })?;
+        let core = Arc::clone(client.core());
+        core.registry.add_consumer(&group, &Arc::default())?;
+        let requests = Requests { core, group };
+        let presence = Self {
+            client,
+            requests,
+            subscriptions: Mutex::default(),
+            left: AtomicBool::new(false),
+        };
+        presence.announce(&BTreeMap::new());
+        Ok(presence)
+    }
+
+    pub(super) fn group(&self) -> &Arc<str> {
+        &self.requests.group
+    }
+
+    /// By when a request made now is to be answered.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.requests.core.options.request_timeout
+    }
+
+    /// Brokers are told that the group reads this, unless they know.
+    pub(super) fn reads(&self, data: &SubscriptionData) {
+        let mut known = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = known.get(&data.topic).is_some_and(|before| {
+            (&before.sub_string, before.expression_type) == (&data.sub_string, data.expression_type)
+        });
+        if !same {
+            known.insert(data.topic.clone(), data.clone());
+            self.announce(&known);
+        }
+    }
+
+    fn announce(&self, subscriptions: &BTreeMap<String, SubscriptionData>) {
+        let data = ConsumerData {
+            consume_type: ConsumeType::Actively,
+            group_name: self.group().to_string(),
+            subscription_data_set: subscriptions.values().cloned().collect(),
+            ..ConsumerData::default()
+        };
+        self.requests.core.registry.announce(self.group(), data);
+    }
+
+    /// The readable queues of a topic, as the name servers tell them now.
+    pub(super) async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>, Error> {
+        let route = self.requests.core.routes.refreshed(&topic.into(), self.deadline()).await?;
+        let route = route.ok_or_else(|| no_topic(topic))?;
+        Ok(route.subscribe_queues().to_vec())
+    }
+
+    /// Tells the brokers that this member leaves.
+    pub(super) async fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
+        self.requests.unregister(self.deadline()).await;
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if !*self.left.get_mut() {
+            self.client.core().registry.remove_consumer(&self.requests.group);
+        }
+    }
+}
+
+pub(super) fn no_topic(topic: &str) -> Error {
+    Error::new(ErrorKind::TopicNotFound, format!("topic {topic} does not exist"))
+}
