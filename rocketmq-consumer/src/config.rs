@@ -11,6 +11,41 @@ use crate::{
     rebalance::{Allocate, Averagely},
 };
 
+/// Who gets a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+#[doc(alias = "MessageModel")]
+pub enum Model {
+    /// One member of the group. Brokers keep the group's offsets, and take back what fails.
+    #[default]
+    Clustering,
+    /// Every member. Each keeps its own offsets; what fails is passed over.
+    Broadcasting,
+}
+
+/// In which order the messages of a queue are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Order {
+    /// Many at a time; what fails comes again later.
+    #[default]
+    Any,
+    /// One batch at a time, each after the one before it has succeeded, and by one member at a time: a broker leases
+    /// the queue to it.
+    Strict {
+        /// Whether what is acknowledged is consumed (`autoCommit`). Otherwise it is once
+        /// [`Outcome::Commit`](crate::Outcome::Commit) follows.
+        auto_commit: bool,
+    },
+}
+
+impl Order {
+    /// One batch at a time.
+    pub(crate) fn is_strict(self) -> bool {
+        matches!(self, Self::Strict { .. })
+    }
+}
+
 /// The options of a [`ConsumerGroup`](crate::ConsumerGroup), checked when the group is made.
 ///
 /// Numbers without a remark are Java's (`DefaultMQPushConsumer`).
@@ -23,6 +58,10 @@ pub struct Config {
     pub client_id: Arc<str>,
     /// What to read. The group's retry topic is added by itself.
     pub subscriptions: Vec<SubscriptionData>,
+    /// Who gets a message. Default: one member.
+    pub model: Model,
+    /// In which order messages are handed out. Default: any.
+    pub order: Order,
     /// Where to start a queue for which the group has no offset. Default: the end, as Java does.
     pub start_from: StartFrom,
     /// How queues are shared out. All members of a group must have the same.
@@ -55,8 +94,22 @@ pub struct Config {
     /// queues.
     pub budget: Option<u64>,
 
-    /// After so many redeliveries a message goes to the dead-letter topic (`maxReconsumeTimes`). Default 16.
+    /// After so many redeliveries a message goes to the dead-letter topic (`maxReconsumeTimes`). Default 16; Java lets
+    /// ordered groups try for ever.
     pub max_redeliveries: u32,
+    /// How long a handler may take before its message is sent back (`consumeTimeout`). Default 15 min. Looked at 16 times
+    /// in that time. Ordered groups do not send back; they wait so long for a handler before they give its queue up.
+    pub consume_timeout: Duration,
+    /// Messages that an ordered group hands out at once, of one queue. Default 1.
+    pub run: usize,
+    /// How long an ordered queue rests after a failure (`suspendCurrentQueueTimeMillis`). Default 1 s.
+    pub suspend_time: Duration,
+    /// How often leases of ordered queues are renewed (`rocketmq.client.rebalance.lockInterval`). Default 20 s.
+    pub lock_interval: Duration,
+    /// How long a lease is trusted after it was asked for (`lockMaxLiveTime`). Default 30 s; brokers keep it for 60 s.
+    pub lock_lease: Duration,
+    /// After this a queue without progress is reported. Default 2 min.
+    pub stall_after: Duration,
     /// When a message could not be sent back it is delivered here again, after this. Default 5 s.
     pub redelivery_delay: Duration,
 
@@ -86,6 +139,8 @@ impl Config {
             group: group.into(),
             client_id: client_id.into(),
             subscriptions: Vec::new(),
+            model: Model::Clustering,
+            order: Order::Any,
             start_from: StartFrom::Last,
             strategy: Arc::new(Averagely),
             seed,
@@ -100,6 +155,12 @@ impl Config {
             topic_limits: TopicLimits::default(),
             budget: Some(256 << 20),
             max_redeliveries: 16,
+            consume_timeout: seconds(15 * 60),
+            run: 1,
+            suspend_time: seconds(1),
+            lock_interval: seconds(20),
+            lock_lease: seconds(30),
+            stall_after: seconds(120),
             redelivery_delay: seconds(5),
             commit_interval: seconds(5),
             revoke_grace: seconds(1),
@@ -109,6 +170,12 @@ impl Config {
             heartbeat_interval: seconds(30),
             request_timeout: seconds(5),
         }
+    }
+
+    /// The limits of one of `sharing` queues of a topic. An ordered queue has no span: nothing overtakes in it.
+    pub(crate) fn limits_of_one(&self, sharing: usize) -> Limits {
+        let limits = self.limits.shared(self.topic_limits, sharing);
+        if self.order.is_strict() { Limits { span: u64::MAX, ..limits } } else { limits }
     }
 
     /// Checks what can be checked without a broker, with the ranges of `DefaultMQPushConsumerImpl.checkConfig`.
@@ -133,6 +200,7 @@ impl Config {
         }
         range("max_redeliveries", self.max_redeliveries.into(), 0, i32::MAX as u64)?;
         range("pull_interval (ms)", self.pull_interval.as_millis() as u64, 0, 65_535)?;
+        range("run", self.run as u64, 1, 1_024)?;
         duration("suspend (ms)", self.suspend, 0)?;
         let held = (self.suspend + Duration::from_secs(5)).as_millis() as u64;
         duration("pull_timeout (ms)", self.pull_timeout, held)?;
@@ -146,6 +214,11 @@ impl Config {
             ("rebalance_retry (ms)", self.rebalance_retry, 1),
             ("heartbeat_interval (ms)", self.heartbeat_interval, 1),
             ("request_timeout (ms)", self.request_timeout, 1),
+            ("consume_timeout (ms)", self.consume_timeout, 16),
+            ("suspend_time (ms)", self.suspend_time, 1),
+            ("lock_interval (ms)", self.lock_interval, 1),
+            ("lock_lease (ms)", self.lock_lease, self.lock_interval.as_millis() as u64),
+            ("stall_after (ms)", self.stall_after, 16),
         ] {
             duration(option, interval, least)?;
         }

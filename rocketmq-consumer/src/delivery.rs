@@ -1,15 +1,73 @@
 //! [`Delivery`]: one message on its way to a handler.
 
-use std::{fmt, slice, sync::Arc, vec};
+use std::{
+    fmt, slice,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Instant,
+    vec,
+};
 
 use rocketmq_protocol::message::{MessageExt, Undecodable};
 use rocketmq_route::MessageQueue;
 
 use crate::io::DeliveryId;
 
+/// What whoever holds a delivery can see of our title to its queue, without asking the machine.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    since: Instant,
+    /// Milliseconds from `since` until which the queue is ours; [`FOREVER`] unless it is leased.
+    ends: AtomicU64,
+    /// The queue is about to be given up.
+    leaving: AtomicBool,
+}
+
+const FOREVER: u64 = u64::MAX;
+
+impl Claim {
+    pub(crate) fn new(now: Instant, until: Option<Instant>) -> Arc<Self> {
+        let claim = Self { since: now, ends: AtomicU64::new(FOREVER), leaving: false.into() };
+        if let Some(until) = until {
+            claim.extend(until);
+        }
+        Arc::new(claim)
+    }
+
+    /// The lease was renewed.
+    pub(crate) fn extend(&self, until: Instant) {
+        let ends = until.saturating_duration_since(self.since).as_millis();
+        self.ends.store(u64::try_from(ends).unwrap_or(FOREVER), Ordering::Release);
+    }
+
+    /// Nothing more should be begun.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    /// Results count for nothing from now on.
+    pub(crate) fn end(&self) {
+        self.ends.store(0, Ordering::Release);
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        match self.ends.load(Ordering::Acquire) {
+            FOREVER => false,
+            ends => now.saturating_duration_since(self.since).as_millis() >= u128::from(ends),
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+}
+
 /// What one pull brought and kept: one allocation for all of its messages.
 pub(crate) struct Pulled {
     pub(crate) queue: MessageQueue,
+    pub(crate) claim: Arc<Claim>,
     pub(crate) messages: Vec<Result<MessageExt, Undecodable>>,
 }
 
@@ -52,6 +110,18 @@ impl Delivery {
         self.pulled.messages[self.index as usize].as_ref()
     }
 
+    /// Whether the queue has moved to another member, or on, or its lease has ended: what becomes of this delivery counts
+    /// for nothing then, and the message comes again.
+    pub fn is_stale(&self, now: Instant) -> bool {
+        self.pulled.claim.is_over(now)
+    }
+
+    /// Whether a handler should still be given it: its queue is neither gone nor going.
+    pub fn may_begin(&self, now: Instant) -> bool {
+        let claim = &self.pulled.claim;
+        !claim.is_leaving() && !claim.is_over(now)
+    }
+
     /// How often the message has been delivered before: by brokers, and here where it could not be sent back.
     pub fn reconsume_times(&self) -> i32 {
         let by_brokers = self.message().map_or(0, |message| message.reconsume_times);
@@ -90,6 +160,13 @@ impl Batch {
     #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
     pub fn len(&self) -> usize {
         self.deliveries.len()
+    }
+
+    /// The first `count`, and the others if there are any.
+    #[must_use]
+    pub fn split(mut self, count: usize) -> (Self, Option<Self>) {
+        let rest = self.deliveries.split_off(count.clamp(1, self.deliveries.len()));
+        (self, (!rest.is_empty()).then_some(Self { deliveries: rest }))
     }
 
     /// The deliveries.

@@ -2,6 +2,7 @@
 
 mod closing;
 mod committing;
+mod leasing;
 mod rebalancing;
 
 use std::{
@@ -14,11 +15,12 @@ use rocketmq_protocol::{body::SubscriptionData, names, subscription};
 use rocketmq_route::MessageQueue;
 
 use crate::{
-    config::Config,
+    config::{Config, Model},
     delivery::Batch,
     error::ConfigError,
     flow::Budget,
     io::{Action, Epoch, Event, Input, MoveCause, Now, Settlement},
+    locks::Locks,
     offsets::Committer,
     queue::{Context, Outbox, Queue, Queues, Stage, Wishes},
     random::Random,
@@ -29,7 +31,7 @@ use crate::{
 };
 use closing::Phase;
 
-/// One member of a consumer group, clustering and concurrent: which queues are its own, what to pull, what to hand
+/// One member of a consumer group: which queues are its own, what to pull, what to hand
 /// out, what to commit.
 ///
 /// It does nothing by itself; [the crate's documentation](crate) says how to drive it. Dropping it is leaving without
@@ -48,6 +50,7 @@ pub struct ConsumerGroup {
     round: Round,
     heartbeat: Heartbeat,
     committer: Committer,
+    locks: Locks,
     budget: Budget,
     /// How many queues have no room to pull.
     starved: usize,
@@ -85,6 +88,7 @@ impl ConsumerGroup {
             round: Round::new(),
             heartbeat: Heartbeat { wanted: true, last: None },
             committer: Committer::default(),
+            locks: Locks::default(),
             budget: Budget::new(config.budget),
             starved: 0,
             phase: Phase::Running,
@@ -99,10 +103,13 @@ impl ConsumerGroup {
             group.subscribe(now, subscription);
         }
         let everything = subscription::tags(&retry_topic, subscription::ALL, now.wall);
-        if let Ok(subscription) = everything {
+        if let Ok(subscription) = everything
+            && group.config.model == Model::Clustering
+        {
             group.subscribe(now, subscription);
         }
         group.arm_commit_tick(now.monotonic);
+        group.arm_sweep(now.monotonic);
         group.wind_up(now);
         Ok(group)
     }
@@ -136,6 +143,8 @@ impl ConsumerGroup {
                 });
             }
             Input::Committed { commit, failed } => self.committed(now, commit, &failed),
+            Input::Locked { lock, answer } => self.locked(now, lock, answer),
+            Input::Unlocked { lock, answer } => self.unlocked(now.monotonic, lock, answer),
             Input::Subscribe(subscription) => self.subscribe(now, subscription),
             Input::Unsubscribe { topic } => self.unsubscribe(now, &topic),
             Input::Pause => self.paused = true,
@@ -159,8 +168,11 @@ impl ConsumerGroup {
                     self.arm_commit_tick(now.monotonic);
                 }
                 TimerKey::CommitLanes => self.commits_overdue(now),
+                TimerKey::Locks => self.locks_overdue(now),
+                TimerKey::Sweep => self.sweep(now),
                 TimerKey::Queue(slot) => {
                     self.touch(now, slot, Queue::timeout);
+                    self.check_lease(now, slot);
                 }
             }
         }
@@ -179,19 +191,26 @@ impl ConsumerGroup {
 
     /// Hands out up to `max` messages of one queue. Queues have their turns; `None` means that no queue has any, or
     /// that `max` is 0. Each delivery is to be settled by [`Input::Settled`].
+    ///
+    /// An ordered group hands out no more than [`run`](Config::run) of a queue, and more of it only when these are
+    /// settled; whoever handles them one by one gives back those behind a failure ([`Outcome::Returned`]).
+    ///
+    /// [`Outcome::Returned`]: crate::Outcome::Returned
     pub fn take(&mut self, now: Now, max: usize) -> Option<Batch> {
+        let order = self.config.order;
         while max > 0
             && let Some(slot) = self.line.pop_front()
         {
             let Some(queue) = self.queues.get_mut(slot) else { continue };
             queue.in_line = false;
-            if !queue.has_waiting() {
+            if !queue.has_waiting(order) || !queue.lease.is_valid(now.monotonic) {
                 continue;
             }
             let epoch = queue.tenure.epoch;
             let Some(ledger) = queue.ledger_mut() else { continue };
-            let deliveries = ledger.take(epoch, max, now.wall);
-            queue.in_line = queue.has_waiting();
+            let max = if order.is_strict() { max.min(self.config.run) } else { max };
+            let deliveries = ledger.take(epoch, max, now);
+            queue.in_line = queue.has_waiting(order);
             if queue.in_line {
                 self.line.push_back(slot);
             }
@@ -277,21 +296,26 @@ impl ConsumerGroup {
 
     fn move_to(&mut self, now: Now, offsets: Vec<(MessageQueue, i64)>) {
         for (queue, offset) in offsets {
-            let reads = |slot: &u32| {
-                self.queues.get(*slot).is_some_and(|queue| matches!(queue.stage, Stage::Reading(_)))
-            };
-            match self.queues.find(&queue).filter(reads) {
-                Some(slot) if offset >= 0 => {
-                    self.touch(now, slot, |queue, ctx| {
-                        queue.move_to(ctx, offset, MoveCause::Asked);
-                    });
-                }
-                _ => {
-                    let why = "the queue is not being read, or the offset is negative";
-                    self.out.event(Event::Unexpected { input: "MoveTo", why });
-                }
+            if offset < 0 {
+                let why = "the offset is negative";
+                self.out.event(Event::Unexpected { input: "MoveTo", why });
+            } else if let Some(slot) = self.queues.find(&queue) {
+                self.touch(now, slot, |queue, ctx| queue.move_to(ctx, offset, MoveCause::Asked));
             }
         }
+    }
+
+    fn arm_sweep(&mut self, now: Instant) {
+        let interval = self.config.consume_timeout.min(self.config.stall_after) / SWEEPS;
+        self.timers.arm(TimerKey::Sweep, Some(now + interval));
+    }
+
+    /// Looks at every queue for handlers that do not return, and for progress.
+    fn sweep(&mut self, now: Now) {
+        for slot in self.queues.slots() {
+            self.touch(now, slot, Queue::sweep);
+        }
+        self.arm_sweep(now.monotonic);
     }
 
     /// Runs something on a queue and brings in line with it what the group keeps about queues: the budget, the line of
@@ -309,9 +333,10 @@ impl ConsumerGroup {
             now,
             config: &self.config,
             topic,
-            limits: self.config.limits.shared(self.config.topic_limits, sharing),
+            limits: self.config.limits_of_one(sharing),
             paused: self.paused,
             is_retry_topic: queue.tenure.queue.topic == self.retry_topic,
+            lease: queue.lease,
             out: &mut self.out,
             budget: &mut self.budget,
             counters: &mut self.counters,
@@ -326,7 +351,10 @@ impl ConsumerGroup {
         if wishes.commit {
             self.committer.want(&queue.tenure.queue.broker_name);
         }
-        if !queue.in_line && queue.has_waiting() {
+        if wishes.lock {
+            self.locks.want(now.monotonic, &queue.tenure.queue);
+        }
+        if !queue.in_line && queue.has_waiting(self.config.order) {
             queue.in_line = true;
             self.line.push_back(slot);
         }
@@ -340,10 +368,12 @@ impl ConsumerGroup {
         self.admit_waiting(now);
         self.finish_revocations(now);
         self.flush_commits(now);
+        self.flush_locks(now);
         self.go_on_closing(now);
         self.send_heartbeat(now);
         self.timers.arm(TimerKey::Round, self.round.next());
         self.timers.arm(TimerKey::CommitLanes, self.committer.next());
+        self.timers.arm(TimerKey::Locks, self.locks.next());
         self.timers.arm(TimerKey::Close, self.phase.next());
     }
 
@@ -379,6 +409,9 @@ impl ConsumerGroup {
 
 const HEARTBEAT_SPACING: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How often a queue is looked at in the time after which something would be amiss.
+const SWEEPS: u32 = 16;
+
 /// What does not matter to a group that is closing.
 fn is_news(input: &Input) -> bool {
     match input {
@@ -397,6 +430,8 @@ fn is_news(input: &Input) -> bool {
         | Input::Settled(_)
         | Input::SentBack { .. }
         | Input::Committed { .. }
+        | Input::Locked { .. }
+        | Input::Unlocked { .. }
         | Input::Close { .. }
         | Input::Unregistered => false,
     }

@@ -13,7 +13,7 @@ use rocketmq_protocol::{
 };
 use rocketmq_route::MessageQueue;
 
-use crate::{delivery::Delivery, rebalance::AllocateError};
+use crate::{delivery::Delivery, rebalance::AllocateError, snapshot::Activity};
 
 /// The time, as the caller reads it once per call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,16 @@ impl fmt::Debug for CommitId {
     }
 }
 
+/// Names one [`Action::Lock`] or [`Action::Unlock`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LockId(pub(crate) u64);
+
+impl fmt::Debug for LockId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "l{}", self.0)
+    }
+}
+
 /// What happened. Fed to [`ConsumerGroup::handle`](crate::ConsumerGroup::handle).
 #[derive(Debug)]
 pub enum Input {
@@ -140,6 +150,21 @@ pub enum Input {
         /// The queues whose offset the broker did not confirm.
         failed: Vec<(Epoch, Failure)>,
     },
+    /// Answer to [`Action::Lock`].
+    Locked {
+        /// The request that was answered.
+        lock: LockId,
+        /// The queues that the broker has leased to this member. Those that were asked for and are not among them belong
+        /// to somebody else.
+        answer: Result<Vec<MessageQueue>, Failure>,
+    },
+    /// Answer to [`Action::Unlock`].
+    Unlocked {
+        /// The request that was answered.
+        lock: LockId,
+        /// Whether the broker has confirmed it.
+        answer: Result<(), Failure>,
+    },
     /// Read one more topic, or an already subscribed one with another expression.
     Subscribe(SubscriptionData),
     /// Read a topic no longer: its queues are given up, with their offsets committed.
@@ -152,7 +177,8 @@ pub enum Input {
     /// Pull again.
     Resume,
     /// Read on elsewhere: an administrator's reset (`RESET_CONSUMER_CLIENT_OFFSET`) or a seek. What was pulled before
-    /// is dropped, results of what is being handled are ignored, and the new offset is committed at once.
+    /// is dropped, results of what is being handled are ignored, and the new offset is committed at once. Queues that
+    /// this member does not have are passed over.
     MoveTo(Vec<(MessageQueue, i64)>),
     /// Stop, in order: see the crate's documentation. Answered by [`Event::Closed`].
     Close {
@@ -246,6 +272,18 @@ pub enum Outcome {
     RetryAfter(u8),
     /// Failed for good: it goes to the group's dead-letter topic.
     DeadLetter,
+    /// Failed: it is handed out again after so many milliseconds, and nothing behind it before. Ordered groups only;
+    /// elsewhere it is [`Retry`](Self::Retry).
+    Suspend(u32),
+    /// Consumed, and so is all that was acknowledged before and waited for it. Ordered groups that do not
+    /// [commit by themselves](crate::Order::Strict); elsewhere it is [`Ack`](Self::Ack).
+    Commit,
+    /// Not consumed, nor anything that was acknowledged since the last `Commit`: all of it is handed out again after a
+    /// [rest](crate::Config::suspend_time). Ordered groups that do not commit by themselves; elsewhere it is
+    /// [`Retry`](Self::Retry).
+    Rollback,
+    /// Nobody can deal with it: its queue stops here, and says so, until it is moved, resumed or given up.
+    Halt,
     /// Never begun: it is delivered again as if it had not been taken. This is how a driver gives back what it had
     /// drawn ahead for a queue that moves away.
     Returned,
@@ -315,6 +353,28 @@ pub enum Action {
         broker: Arc<str>,
         /// The offsets.
         offsets: Vec<OffsetCommit>,
+        /// When the answer is no longer expected.
+        deadline: Instant,
+    },
+    /// Lease queues from their broker (`LOCK_BATCH_MQ`): [`Input::Locked`]. There is one at a time for a broker.
+    Lock {
+        /// Its name.
+        lock: LockId,
+        /// The broker of all the queues.
+        broker: Arc<str>,
+        /// The queues: those that are leased already, and those that are to be.
+        queues: Vec<MessageQueue>,
+        /// When the answer is no longer expected.
+        deadline: Instant,
+    },
+    /// Give leases back (`UNLOCK_BATCH_MQ`, awaited): [`Input::Unlocked`]. There is one at a time for a broker.
+    Unlock {
+        /// Its name.
+        lock: LockId,
+        /// The broker of all the queues.
+        broker: Arc<str>,
+        /// The queues.
+        queues: Vec<MessageQueue>,
         /// When the answer is no longer expected.
         deadline: Instant,
     },
@@ -470,7 +530,6 @@ pub enum Event {
         error: AllocateError,
     },
     /// Pulls of a queue fail.
-    /// Pulls of a queue fail.
     PullFailing {
         /// The queue.
         queue: MessageQueue,
@@ -503,6 +562,51 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// The lease of a queue of an ordered group is gone. Nothing of it is begun any more, and results of what is being
+    /// handled count for nothing: another member may have it.
+    LeaseLost {
+        /// The queue.
+        queue: MessageQueue,
+        /// Its former tenure.
+        epoch: Epoch,
+        /// How that is known.
+        cause: LeaseLoss,
+    },
+    /// A handler has had a message for longer than [`consume_timeout`](crate::Config::consume_timeout): it is sent
+    /// back, and the handler's result will be ignored.
+    TimedOut {
+        /// The queue.
+        queue: MessageQueue,
+        /// The message's offset.
+        offset: i64,
+    },
+    /// A message failed and there is no way to have it delivered again: it is passed over. Broadcasting only.
+    PassedOver {
+        /// The queue.
+        queue: MessageQueue,
+        /// The message's offset.
+        offset: i64,
+    },
+    /// A queue stops at a message that nobody can deal with ([`Outcome::Halt`]).
+    Halted {
+        /// The queue.
+        queue: MessageQueue,
+        /// The message's offset.
+        offset: i64,
+    },
+    /// A queue has made no progress for [`stall_after`](crate::Config::stall_after): neither has its position moved nor
+    /// a pull been answered. Told once until it moves again.
+    Stalled {
+        /// The queue.
+        queue: MessageQueue,
+        /// What it waits for.
+        activity: Activity,
+    },
+    /// A queue that had stalled makes progress again.
+    Unstalled {
+        /// The queue.
+        queue: MessageQueue,
+    },
     /// An input that cannot be right. It was ignored. Something is wrong in the driver or in a broker.
     Unexpected {
         /// Which kind of input.
@@ -523,6 +627,15 @@ pub enum MoveCause {
     ServerReset,
     /// [`Input::MoveTo`].
     Asked,
+}
+
+/// How it is known that a lease is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseLoss {
+    /// The broker has leased the queue to another member.
+    Refused,
+    /// No broker has confirmed the lease for as long as it can be trusted.
+    Expired,
 }
 
 /// How a queue was left.

@@ -87,6 +87,7 @@ mod error;
 mod flow;
 mod group;
 mod io;
+mod locks;
 mod offsets;
 mod pull;
 mod queue;
@@ -99,15 +100,15 @@ mod subscriptions;
 mod testing;
 mod timer;
 
-pub use config::Config;
+pub use config::{Config, Model, Order};
 pub use delivery::{Batch, Delivery};
 pub use error::ConfigError;
 pub use flow::{Limits, Pressure, TopicLimits, Usage};
 pub use group::ConsumerGroup;
 pub use io::{
-    Action, CloseReport, CommitId, DeliveryId, Epoch, Event, Failure, Input, Leftovers, MoveCause,
-    Now, OffsetCommit, Outcome, PullAnswer, PullPlan, PullStatus, PullToken, Seek, SendBack,
-    Settlement, Stored,
+    Action, CloseReport, CommitId, DeliveryId, Epoch, Event, Failure, Input, LeaseLoss, Leftovers,
+    LockId, MoveCause, Now, OffsetCommit, Outcome, PullAnswer, PullPlan, PullStatus, PullToken,
+    Seek, SendBack, Settlement, Stored,
 };
 pub use offsets::StartFrom;
 pub use pull::Rest;

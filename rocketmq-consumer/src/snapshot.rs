@@ -6,7 +6,7 @@ use crate::{
     flow::Pressure,
     io::Epoch,
     pull::{Pull, Rest},
-    queue::{Acquiring, Queue, Stage},
+    queue::{Acquiring, Lease, Queue, Reading, Stage},
 };
 
 /// A group at one moment.
@@ -58,6 +58,17 @@ pub struct QueueSnapshot {
     pub cached_max_offset: Option<i64>,
     /// How many of them are handed out or being sent back.
     pub out: usize,
+    /// How many of them are consumed and wait for a commit by the application.
+    pub kept: usize,
+    /// The first of them that a handler has, or that is kept.
+    pub taken_min_offset: Option<i64>,
+    /// The last of these.
+    pub taken_max_offset: Option<i64>,
+    /// Since when, in milliseconds since the Unix epoch, the broker is known to lease it to this member. Ordered groups
+    /// only.
+    pub leased_at: Option<i64>,
+    /// It has made no progress for long: [`Event::Stalled`](crate::Event::Stalled).
+    pub stalled: bool,
     /// When the last pull was sent, in milliseconds since the Unix epoch.
     pub last_pull_at: Option<i64>,
     /// When a message was last handed out, in milliseconds since the Unix epoch.
@@ -78,6 +89,8 @@ impl QueueSnapshot {
 pub enum Activity {
     /// Leaves its former owner time to commit, or has failed to find its offset and waits for the next try.
     AboutToAskOffset,
+    /// Waits for its lease: another member may have it.
+    Locking,
     /// Waits for the offset that the group has stored.
     AskingStoredOffset,
     /// Waits for the offset to start from.
@@ -90,6 +103,8 @@ pub enum Activity {
     Resting(Rest),
     /// The consumer is paused.
     Paused,
+    /// Stands still at a message that nobody can deal with.
+    Halted,
     /// Is being given up.
     Revoking,
 }
@@ -115,6 +130,7 @@ impl QueueSnapshot {
         let window = queue.ledger().map(|ledger| &ledger.window);
         let usage = window.map(|window| window.usage()).unwrap_or_default();
         let extent = window.map(|window| window.extent()).unwrap_or_default();
+        let taken = window.map(|window| window.taken_extent()).unwrap_or_default();
         let reading = match &queue.stage {
             Stage::Reading(reading) => Some(reading),
             Stage::Acquiring(_) | Stage::Revoking(_) => None,
@@ -122,7 +138,7 @@ impl QueueSnapshot {
         Self {
             queue: queue.tenure.queue.clone(),
             epoch: queue.tenure.epoch,
-            activity: activity(&queue.stage),
+            activity: Activity::of(&queue.stage),
             next_offset: window.map(|window| window.next()),
             commit_offset: window.map(|window| window.position()),
             committed_offset: queue.ledger().and_then(|ledger| ledger.committed),
@@ -132,23 +148,35 @@ impl QueueSnapshot {
             cached_min_offset: extent.first,
             cached_max_offset: extent.last,
             out: window.map_or(0, |window| window.out()),
+            kept: window.map_or(0, |window| window.kept()),
+            taken_min_offset: taken.first,
+            taken_max_offset: taken.last,
+            leased_at: match queue.lease {
+                Lease::Held { asked_at, .. } => Some(asked_at),
+                Lease::Unneeded | Lease::Wanted | Lease::Lost => None,
+            },
+            stalled: reading.is_some_and(Reading::is_stalled),
             last_pull_at: reading.and_then(|reading| reading.pulled_at),
             last_consume_at: queue.ledger().and_then(|ledger| ledger.consumed_at),
         }
     }
 }
 
-fn activity(stage: &Stage) -> Activity {
-    match stage {
-        Stage::Acquiring(Acquiring::Waiting { .. }) => Activity::AboutToAskOffset,
-        Stage::Acquiring(Acquiring::AskingStored { .. }) => Activity::AskingStoredOffset,
-        Stage::Acquiring(Acquiring::AskingStart { .. }) => Activity::AskingStartOffset,
-        Stage::Reading(reading) => match reading.pull {
-            Pull::Off => Activity::Paused,
-            Pull::InFlight { .. } => Activity::Pulling,
-            Pull::NoRoom(pressure) => Activity::NoRoom(pressure),
-            Pull::Resting { why, .. } => Activity::Resting(why),
-        },
-        Stage::Revoking(_) => Activity::Revoking,
+impl Activity {
+    pub(crate) fn of(stage: &Stage) -> Self {
+        match stage {
+            Stage::Acquiring(Acquiring::Waiting { .. }) => Self::AboutToAskOffset,
+            Stage::Acquiring(Acquiring::Locking) => Self::Locking,
+            Stage::Acquiring(Acquiring::AskingStored { .. }) => Self::AskingStoredOffset,
+            Stage::Acquiring(Acquiring::AskingStart { .. }) => Self::AskingStartOffset,
+            Stage::Reading(reading) if reading.halted => Self::Halted,
+            Stage::Reading(reading) => match reading.pull {
+                Pull::Off => Self::Paused,
+                Pull::InFlight { .. } => Self::Pulling,
+                Pull::NoRoom(pressure) => Self::NoRoom(pressure),
+                Pull::Resting { why, .. } => Self::Resting(why),
+            },
+            Stage::Revoking(_) => Self::Revoking,
+        }
     }
 }

@@ -16,6 +16,10 @@ pub(crate) enum TimerKey {
     CommitTick,
     /// A broker's commit has not been answered, or may be tried again.
     CommitLanes,
+    /// A broker is to be asked for leases, or given them back, or has not answered.
+    Locks,
+    /// Look for handlers that do not return and for queues that do not move.
+    Sweep,
     /// The next step of closing must not wait any longer.
     Close,
     /// Whatever the queue in this slot waits for.
@@ -23,8 +27,15 @@ pub(crate) enum TimerKey {
 }
 
 impl TimerKey {
-    const GROUP_TIMERS: [Self; 5] =
-        [Self::Round, Self::Heartbeat, Self::CommitTick, Self::CommitLanes, Self::Close];
+    const GROUP_TIMERS: [Self; 7] = [
+        Self::Round,
+        Self::Heartbeat,
+        Self::CommitTick,
+        Self::CommitLanes,
+        Self::Locks,
+        Self::Sweep,
+        Self::Close,
+    ];
 
     fn index(self) -> usize {
         match self {
@@ -32,7 +43,9 @@ impl TimerKey {
             Self::Heartbeat => 1,
             Self::CommitTick => 2,
             Self::CommitLanes => 3,
-            Self::Close => 4,
+            Self::Locks => 4,
+            Self::Sweep => 5,
+            Self::Close => 6,
             Self::Queue(slot) => Self::GROUP_TIMERS.len() + slot as usize,
         }
     }

@@ -1,10 +1,10 @@
 //! Closing, in order: nothing is pulled any more, handlers come back, offsets are committed, brokers are told.
 //!
 //! ```text
-//!   Running ── Close ──► Draining ──► Committing ──► Unregistering ──► Closed
-//!                        until all     until brokers  until all brokers
-//!                        deliveries    have all       have been told,
-//!                        are back,     positions,     or 3 s
+//!   Running ── Close ──► Draining ──► Committing ──► Unlocking ──► Unregistering ──► Closed
+//!                        until all     until brokers  until leases   until all brokers
+//!                        deliveries    have all       are given      have been told,
+//!                        are back,     positions,     back, or 3 s   or 3 s
 //!                        or `grace`    or 5 s
 //! ```
 
@@ -22,6 +22,7 @@ pub(super) enum Phase {
     Running,
     Draining { until: Instant },
     Committing { until: Instant },
+    Unlocking { until: Instant, report: CloseReport },
     Unregistering { until: Instant, report: CloseReport },
     Closed,
 }
@@ -37,6 +38,7 @@ impl Phase {
             Self::Running | Self::Closed => None,
             Self::Draining { until }
             | Self::Committing { until }
+            | Self::Unlocking { until, .. }
             | Self::Unregistering { until, .. } => Some(*until),
         }
     }
@@ -75,9 +77,14 @@ impl ConsumerGroup {
             self.flush_commits(now);
         }
         if let Phase::Committing { until } = self.phase
-            && (until <= now.monotonic || self.all_leaving(|queue| !queue.ledger.is_dirty()))
+            && (until <= now.monotonic || self.all_leaving(Revoking::is_committed))
         {
-            self.unregister(now);
+            self.release_all(now);
+        }
+        if let Phase::Unlocking { until, report } = self.phase
+            && (until <= now.monotonic || !self.locks.is_giving_back())
+        {
+            self.unregister(now, report);
         }
         if let Phase::Unregistering { until, report } = self.phase
             && until <= now.monotonic
@@ -93,7 +100,7 @@ impl ConsumerGroup {
         })
     }
 
-    fn unregister(&mut self, now: Now) {
+    fn release_all(&mut self, now: Now) {
         let mut report = CloseReport::default();
         for slot in self.queues.slots() {
             let left = match self.queues.get(slot).map(|queue| &queue.stage) {
@@ -105,6 +112,11 @@ impl ConsumerGroup {
             report.uncommitted += usize::from(left.position.is_some() && !left.committed);
             self.release(slot, left);
         }
+        self.flush_locks(now);
+        self.phase = Phase::Unlocking { until: now.monotonic + UNREGISTER_TIMEOUT, report };
+    }
+
+    fn unregister(&mut self, now: Now, report: CloseReport) {
         let deadline = now.monotonic + UNREGISTER_TIMEOUT;
         self.out.push(Action::Unregister { deadline });
         self.phase = Phase::Unregistering { until: deadline + ANSWER_GRACE, report };

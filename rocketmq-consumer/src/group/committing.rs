@@ -63,6 +63,9 @@ impl ConsumerGroup {
             let dirty = slots.into_iter().filter_map(|slot| {
                 let queue = self.queues.get(slot)?;
                 let ledger = queue.ledger().filter(|ledger| ledger.is_dirty())?;
+                if !queue.may_commit() {
+                    return None;
+                }
                 let (epoch, offset) = (queue.tenure.epoch, ledger.window.position());
                 Some(OffsetCommit { queue: queue.tenure.queue.clone(), epoch, offset })
             });

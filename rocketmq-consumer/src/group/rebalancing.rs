@@ -10,10 +10,12 @@ use rocketmq_route::MessageQueue;
 
 use super::{ConsumerGroup, closing::Phase};
 use crate::{
+    config::Model,
+    delivery::Claim,
     io::{Action, Event, Failure, Leftovers, Now},
-    queue::{ANSWER_GRACE, Acquiring, Stage},
-    rebalance::{AllocateError, Plan, Share, Verdict, choose_brokers},
-    subscriptions::Question,
+    queue::{ANSWER_GRACE, Acquiring, Lease, Stage},
+    rebalance::{AllocateError, Plan, Questions, Share, Verdict, choose_brokers},
+    subscriptions::{Question, Topic},
     timer::TimerKey,
 };
 
@@ -34,8 +36,16 @@ impl ConsumerGroup {
         self.out.push(Action::UnwatchRoute { topic: Arc::clone(topic) });
         self.heartbeat.wanted = true;
         for slot in self.queues.slots_of(topic) {
-            self.revoke(now, slot, now.monotonic + self.config.revoke_grace);
+            self.revoke(now, slot, self.grace(now));
         }
+    }
+
+    /// How long handlers may go on with a queue that is to be given up. Where order counts nobody else may begin before
+    /// they have ended.
+    fn grace(&self, now: Now) -> Instant {
+        let grace = self.config.revoke_grace;
+        let strict = self.config.order.is_strict() && self.config.model == Model::Clustering;
+        now.monotonic + if strict { grace.max(self.config.consume_timeout) } else { grace }
     }
 
     pub(super) fn route(&mut self, now: Now, topic: &Arc<str>, queues: Vec<MessageQueue>) {
@@ -69,6 +79,10 @@ impl ConsumerGroup {
     }
 
     fn begin_round(&mut self, now: Now) {
+        if self.config.model == Model::Broadcasting {
+            self.round.begin(now.monotonic, Questions::new(), now.monotonic);
+            return self.take_all(now);
+        }
         let topics = self.subscriptions.iter().filter_map(|(name, topic)| {
             topic.queues.as_deref().filter(|queues| !queues.is_empty()).map(|queues| (name, queues))
         });
@@ -78,6 +92,16 @@ impl ConsumerGroup {
             self.out.push(Action::QueryMembers { broker: Arc::clone(broker), deadline });
         }
         self.round.begin(now.monotonic, questions, deadline + ANSWER_GRACE);
+    }
+
+    /// Every queue of every topic is read by every member.
+    fn take_all(&mut self, now: Now) {
+        let known =
+            |(name, topic): (&Arc<str>, &Topic)| Some((Arc::clone(name), topic.queues.clone()?));
+        let topics: Vec<_> = self.subscriptions.iter().filter_map(known).collect();
+        for (topic, queues) in topics {
+            self.apply(now, &topic, queues.to_vec(), Duration::ZERO);
+        }
     }
 
     pub(super) fn members(
@@ -187,7 +211,7 @@ impl ConsumerGroup {
         let mut owned = plan.keep;
         for queue in &plan.release {
             if let Some(slot) = self.queues.find(queue) {
-                self.revoke(now, slot, now.monotonic + self.config.revoke_grace);
+                self.revoke(now, slot, self.grace(now));
             }
         }
         let mut complete = true;
@@ -215,7 +239,11 @@ impl ConsumerGroup {
 
     fn acquire(&mut self, now: Now, queue: MessageQueue, delay: Duration) {
         let broker = Arc::clone(&queue.broker_name);
-        let epoch = self.queues.insert(queue, Acquiring::at(now.monotonic + delay));
+        let leased = self.config.order.is_strict() && self.config.model == Model::Clustering;
+        let lease = if leased { Lease::Wanted } else { Lease::Unneeded };
+        let claim = Claim::new(now.monotonic, leased.then_some(now.monotonic));
+        let acquiring = Acquiring::at(now.monotonic + delay);
+        let epoch = self.queues.insert(queue, acquiring, lease, claim);
         self.committer.add(&broker, epoch.slot);
         self.touch(now, epoch.slot, |queue, ctx| queue.timeout(ctx));
     }
@@ -256,6 +284,9 @@ impl ConsumerGroup {
         self.starved -= usize::from(queue.is_starved());
         self.timers.arm(TimerKey::Queue(slot), None);
         let tenure = queue.tenure;
+        tenure.claim.end();
+        // While a handler still runs nobody else may begin: the lease is left to end by itself.
+        self.locks.release(&tenure.queue, queue.lease != Lease::Lost && left.unsettled == 0);
         self.committer.remove(&tenure.queue.broker_name, slot);
         self.out.event(Event::Revoked { queue: tenure.queue, epoch: tenure.epoch, left });
     }

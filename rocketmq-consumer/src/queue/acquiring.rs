@@ -1,7 +1,9 @@
 //! [`Acquiring`]: finding the offset to begin at.
 //!
 //! ```text
-//!   Waiting ── time ──► AskingStored ── At ──────────────────────────► begin
+//!   Waiting ── time ──► Locking ── leased ──┐ (ordered groups)
+//!     │                                     ▼
+//!     └─────── time ──► AskingStored ── At ──────────────────────────► begin
 //!      ▲                  │      └── Never ──► a rule ── known ──────► begin
 //!      │                  │                      └──► AskingStart ───► begin
 //!      └─ failed, silent ─┴─────────────────────────────────┘
@@ -12,7 +14,7 @@
 
 use std::time::Instant;
 
-use super::{Context, Tenure};
+use super::{Context, Lease, Tenure};
 use crate::{
     io::{Action, Event, Failure, Seek, Stored},
     offsets::{Start, start},
@@ -23,6 +25,8 @@ use crate::{
 pub(crate) enum Acquiring {
     /// The question is asked then.
     Waiting { until: Instant },
+    /// For the lease.
+    Locking,
     /// For what the group has stored.
     AskingStored { deadline: Instant },
     /// For where to start instead.
@@ -35,26 +39,46 @@ impl Acquiring {
         Self::Waiting { until }
     }
 
-    pub(crate) fn next(&self) -> Instant {
+    /// Whether it may still belong to somebody else.
+    pub(crate) fn is_locking(&self) -> bool {
+        matches!(self, Self::Locking)
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
         match *self {
-            Self::Waiting { until } => until,
-            Self::AskingStored { deadline } | Self::AskingStart { deadline } => deadline,
+            Self::Locking => None,
+            Self::Waiting { until } => Some(until),
+            Self::AskingStored { deadline } | Self::AskingStart { deadline } => Some(deadline),
         }
     }
 
     pub(crate) fn timeout(&mut self, tenure: &Tenure, ctx: &mut Context<'_>) {
-        if self.next() > ctx.now.monotonic {
+        if self.next().is_none_or(|at| at > ctx.now.monotonic) {
             return;
         }
         match self {
-            Self::Waiting { .. } => {
-                let deadline = ctx.now.monotonic + ctx.config.request_timeout;
-                let Tenure { queue, epoch } = tenure.clone();
-                ctx.out.push(Action::QueryStoredOffset { queue, epoch, deadline });
-                *self = Self::AskingStored { deadline };
+            Self::Waiting { .. } if ctx.lease == Lease::Wanted => {
+                ctx.wishes.lock = true;
+                *self = Self::Locking;
             }
+            Self::Waiting { .. } => self.ask_stored(tenure, ctx),
             Self::AskingStored { .. } | Self::AskingStart { .. } => self.again(ctx),
+            Self::Locking => {}
         }
+    }
+
+    /// The queue is ours. Its former owner has committed by now.
+    pub(crate) fn leased(&mut self, tenure: &Tenure, ctx: &mut Context<'_>) {
+        if self.is_locking() {
+            self.ask_stored(tenure, ctx);
+        }
+    }
+
+    fn ask_stored(&mut self, tenure: &Tenure, ctx: &mut Context<'_>) {
+        let deadline = ctx.now.monotonic + ctx.config.request_timeout;
+        let Tenure { queue, epoch, .. } = tenure.clone();
+        ctx.out.push(Action::QueryStoredOffset { queue, epoch, deadline });
+        *self = Self::AskingStored { deadline };
     }
 
     /// The answer is the offset to begin at, if that is known now.
@@ -105,7 +129,7 @@ impl Acquiring {
 
     fn ask(&mut self, tenure: &Tenure, ctx: &mut Context<'_>, seek: Seek) {
         let deadline = ctx.now.monotonic + ctx.config.request_timeout;
-        let Tenure { queue, epoch } = tenure.clone();
+        let Tenure { queue, epoch, .. } = tenure.clone();
         ctx.out.push(Action::QueryStartOffset { queue, epoch, seek, deadline });
         *self = Self::AskingStart { deadline };
     }

@@ -1,11 +1,11 @@
 //! [`Queues`]: all queues of a group, found by slot, by epoch or by name.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rocketmq_route::MessageQueue;
 
-use super::{Acquiring, Queue, Stage, Tenure};
-use crate::io::Epoch;
+use super::{Acquiring, Lease, Queue, Stage, Tenure};
+use crate::{delivery::Claim, io::Epoch};
 
 /// Queues in slots that are used again. A slot counts its tenures, so an epoch names one queue for all time.
 #[derive(Debug, Default)]
@@ -23,7 +23,13 @@ enum Slot {
 
 impl Queues {
     /// Adds a queue that is not here.
-    pub(crate) fn insert(&mut self, queue: MessageQueue, acquiring: Acquiring) -> Epoch {
+    pub(crate) fn insert(
+        &mut self,
+        queue: MessageQueue,
+        acquiring: Acquiring,
+        lease: Lease,
+        claim: Arc<Claim>,
+    ) -> Epoch {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::Free { next_tenure: 1 });
             self.slots.len() as u32 - 1
@@ -34,8 +40,8 @@ impl Queues {
         };
         let epoch = Epoch { slot, tenure };
         self.by_name.insert(queue.clone(), slot);
-        let tenure = Tenure { queue, epoch };
-        let queue = Queue { tenure, stage: Stage::Acquiring(acquiring), in_line: false };
+        let tenure = Tenure { queue, epoch, claim };
+        let queue = Queue { tenure, stage: Stage::Acquiring(acquiring), lease, in_line: false };
         self.slots[slot as usize] = Slot::Used(Box::new(queue));
         epoch
     }

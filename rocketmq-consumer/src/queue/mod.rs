@@ -8,28 +8,32 @@
 
 mod acquiring;
 mod arena;
+mod lease;
 mod ledger;
 mod reading;
 mod window;
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use rocketmq_route::MessageQueue;
 
 pub(crate) use acquiring::Acquiring;
 pub(crate) use arena::Queues;
+pub(crate) use lease::Lease;
 pub(crate) use ledger::{ANSWER_GRACE, Ledger};
 pub(crate) use reading::{Move, Reading};
 pub use window::{Extent, Window};
 
 use crate::{
-    config::Config,
+    config::{Config, Order},
+    delivery::Claim,
     flow::{Budget, Limits},
     io::{
-        Action, Epoch, Event, Failure, Leftovers, MoveCause, Now, PullAnswer, Settlement, Stored,
+        Action, Epoch, Event, Failure, Leftovers, MoveCause, Now, Outcome, PullAnswer, Settlement,
+        Stored,
     },
     pull::Pull,
-    snapshot::Counters,
+    snapshot::{Activity, Counters},
     subscriptions::Topic,
 };
 
@@ -38,6 +42,7 @@ use crate::{
 pub(crate) struct Queue {
     pub(crate) tenure: Tenure,
     pub(crate) stage: Stage,
+    pub(crate) lease: Lease,
     /// It stands in the line of queues with something to take.
     pub(crate) in_line: bool,
 }
@@ -47,6 +52,8 @@ pub(crate) struct Queue {
 pub(crate) struct Tenure {
     pub(crate) queue: MessageQueue,
     pub(crate) epoch: Epoch,
+    /// What deliveries see of it.
+    pub(crate) claim: Arc<Claim>,
 }
 
 /// Where in its life a queue is.
@@ -66,6 +73,8 @@ pub(crate) struct Revoking {
     /// The last commit may take so long.
     pub(crate) give_up: Instant,
     pub(crate) undelivered: usize,
+    /// It is still ours, so that its position may be committed.
+    pub(crate) is_ours: bool,
 }
 
 /// What is around a queue while it handles something.
@@ -77,6 +86,7 @@ pub(crate) struct Context<'a> {
     pub(crate) limits: Limits,
     pub(crate) paused: bool,
     pub(crate) is_retry_topic: bool,
+    pub(crate) lease: Lease,
     pub(crate) out: &'a mut Outbox,
     pub(crate) budget: &'a mut Budget,
     pub(crate) counters: &'a mut Counters,
@@ -90,6 +100,10 @@ pub(crate) struct Wishes {
     pub(crate) heartbeat: bool,
     /// The position should be committed before the next tick.
     pub(crate) commit: bool,
+    /// The queue should be leased.
+    pub(crate) lock: bool,
+    /// The queue should stand still.
+    pub(crate) halt: bool,
 }
 
 /// What is to be done, in order.
@@ -138,11 +152,24 @@ impl Queue {
     }
 
     fn begin(&mut self, ctx: &mut Context<'_>, offset: i64, committed: Option<i64>) {
-        let Tenure { queue, epoch } = self.tenure.clone();
+        let Tenure { queue, epoch, .. } = self.tenure.clone();
         ctx.out.event(Event::Started { queue, epoch, offset });
         let mut reading = Reading::new(ctx.config, offset, committed);
         reading.look(&self.tenure, ctx);
         self.stage = Stage::Reading(reading);
+    }
+
+    /// The broker has leased the queue to us, or not. The answer says whether a lease is lost.
+    pub(crate) fn leased(&mut self, ctx: &mut Context<'_>, lease: Lease) -> bool {
+        let Lease::Held { until, .. } = lease else {
+            return matches!(self.lease, Lease::Held { .. });
+        };
+        self.lease = lease;
+        self.tenure.claim.extend(until);
+        if let Stage::Acquiring(acquiring) = &mut self.stage {
+            acquiring.leased(&self.tenure, ctx);
+        }
+        false
     }
 
     /// A pull has been answered.
@@ -164,13 +191,23 @@ impl Queue {
     /// Reads on elsewhere, in a new epoch: whatever is still under way belongs to the old one. That is why nothing
     /// need be frozen meanwhile (Java: `OffsetStore.updateAndFreezeOffset`).
     pub(crate) fn move_to(&mut self, ctx: &mut Context<'_>, to: i64, cause: MoveCause) {
-        let Stage::Reading(reading) = &mut self.stage else { return };
+        let reading = match &mut self.stage {
+            Stage::Reading(reading) => reading,
+            // Where it was to begin does not matter any more.
+            Stage::Acquiring(acquiring) if !acquiring.is_locking() => {
+                ctx.wishes.commit = true;
+                return self.begin(ctx, to, None);
+            }
+            Stage::Acquiring(_) | Stage::Revoking(_) => return,
+        };
         let before = self.tenure.epoch;
         self.tenure.epoch.tenure = before.tenure.wrapping_add(1);
+        self.tenure.claim.end();
+        self.tenure.claim = Claim::new(ctx.now.monotonic, self.lease.ends());
         reading.cancel(before, ctx);
         let from = reading.ledger.window.next();
         reading.restart(to);
-        let Tenure { queue, epoch } = self.tenure.clone();
+        let Tenure { queue, epoch, .. } = self.tenure.clone();
         ctx.out.event(Event::Moved { queue, before, epoch, from, to, cause });
         ctx.wishes.commit = true;
         reading.look_after_repair(&self.tenure, ctx);
@@ -178,9 +215,16 @@ impl Queue {
 
     /// A handler is done, or gives back.
     pub(crate) fn settle(&mut self, ctx: &mut Context<'_>, settlement: Settlement) {
-        if let Some(ledger) = self.ledger_mut() {
-            let epoch = settlement.delivery.epoch;
-            ledger.settle(epoch, ctx, settlement.delivery.offset, settlement.outcome);
+        let is_valid = self.lease.is_valid(ctx.now.monotonic);
+        if let Some(ledger) = self.stage.ledger_mut() {
+            // Without a lease another member may be at it already.
+            let outcome = if is_valid { settlement.outcome } else { Outcome::Returned };
+            ledger.settle(&self.tenure, ctx, settlement.delivery.offset, outcome);
+        }
+        if std::mem::take(&mut ctx.wishes.halt)
+            && let Stage::Reading(reading) = &mut self.stage
+        {
+            reading.halted = true;
         }
         self.after_settling(ctx);
     }
@@ -217,12 +261,13 @@ impl Queue {
 
     /// When [`timeout`](Self::timeout) has something to do.
     pub(crate) fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        let lease = self.lease.ends();
         match &self.stage {
-            Stage::Acquiring(acquiring) => Some(acquiring.next()),
-            Stage::Reading(reading) => reading.next(),
+            Stage::Acquiring(acquiring) => acquiring.next().into_iter().chain(lease).min(),
+            Stage::Reading(reading) => reading.next().into_iter().chain(lease).min(),
             Stage::Revoking(revoking) => {
                 let ends = [revoking.until, revoking.give_up].into_iter().filter(|at| *at > now);
-                ends.chain(revoking.ledger.next()).min()
+                ends.chain(revoking.ledger.next()).chain(lease).min()
             }
         }
     }
@@ -232,7 +277,9 @@ impl Queue {
         if matches!(self.stage, Stage::Acquiring(_)) {
             return false;
         }
-        let Tenure { queue, epoch } = self.tenure.clone();
+        self.tenure.claim.leave();
+        let is_ours = self.lease != Lease::Lost;
+        let Tenure { queue, epoch, .. } = self.tenure.clone();
         let parted = Stage::Acquiring(Acquiring::at(until));
         self.stage = match std::mem::replace(&mut self.stage, parted) {
             Stage::Reading(mut reading) => {
@@ -240,7 +287,7 @@ impl Queue {
                 ctx.out.event(Event::Revoking { queue, epoch, deadline: until });
                 let give_up = until + ctx.config.request_timeout;
                 let mut revoking =
-                    Revoking { ledger: reading.ledger, until, give_up, undelivered: 0 };
+                    Revoking { ledger: reading.ledger, until, give_up, undelivered: 0, is_ours };
                 revoking.abandon();
                 Stage::Revoking(revoking)
             }
@@ -271,9 +318,31 @@ impl Queue {
         matches!(&self.stage, Stage::Reading(reading) if matches!(reading.pull, Pull::NoRoom(_)))
     }
 
-    /// Whether there is something to hand out.
-    pub(crate) fn has_waiting(&self) -> bool {
-        matches!(&self.stage, Stage::Reading(reading) if reading.ledger.window.waiting() > 0)
+    /// Whether there is something to hand out. In order means: nothing else is out.
+    pub(crate) fn has_waiting(&self, order: Order) -> bool {
+        let Stage::Reading(reading) = &self.stage else { return false };
+        reading.ledger.window.waiting() > 0
+            && !reading.halted
+            && (!order.is_strict() || reading.ledger.is_free())
+    }
+
+    /// Sends back what handlers have had for too long, and looks whether there is progress.
+    pub(crate) fn sweep(&mut self, ctx: &mut Context<'_>) {
+        if !ctx.config.order.is_strict()
+            && let Some(ledger) = self.stage.ledger_mut()
+        {
+            ledger.time_out(&self.tenure, ctx);
+            self.after_settling(ctx);
+        }
+        let activity = Activity::of(&self.stage);
+        if let Stage::Reading(reading) = &mut self.stage {
+            reading.watch(&self.tenure, ctx, activity);
+        }
+    }
+
+    /// Whether its position may be told to the broker.
+    pub(crate) fn may_commit(&self) -> bool {
+        !matches!(&self.stage, Stage::Revoking(revoking) if !revoking.is_ours)
     }
 }
 
@@ -300,7 +369,12 @@ impl Revoking {
 
     /// Nothing is to be waited for.
     pub(crate) fn is_done(&self, now: Instant) -> bool {
-        self.is_drained(now) && (!self.ledger.is_dirty() || self.give_up <= now)
+        self.is_drained(now) && (self.is_committed() || self.give_up <= now)
+    }
+
+    /// The broker has the position, or is not to have it.
+    pub(crate) fn is_committed(&self) -> bool {
+        !self.is_ours || !self.ledger.is_dirty()
     }
 
     pub(crate) fn leftovers(&self) -> Leftovers {

@@ -12,12 +12,13 @@ use super::{
     ledger::{ANSWER_GRACE, Held, Ledger},
 };
 use crate::{
-    config::Config,
+    config::{Config, Model},
     delivery::Pulled,
     flow::Pressure,
     io::{Action, Epoch, Event, Failure, MoveCause, PullAnswer, PullPlan, PullStatus, PullToken},
     pull::{self, Pull, Rest},
     retry,
+    snapshot::Activity,
 };
 
 /// A queue that is pulled from.
@@ -29,6 +30,11 @@ pub(crate) struct Reading {
     pub(crate) range: Option<(i64, i64)>,
     /// When the last pull was sent, by the wall clock.
     pub(crate) pulled_at: Option<i64>,
+    /// It stands still at a message that nobody can deal with.
+    pub(crate) halted: bool,
+    watch: Watch,
+    /// Pulls that were answered so far.
+    answers: u32,
     /// The broker id that the broker suggested.
     broker_id: i64,
     /// The last pull's number. It goes on through epochs.
@@ -38,6 +44,15 @@ pub(crate) struct Reading {
     failures: u32,
     fruitless: u32,
     repairs: u32,
+}
+
+/// What was last seen of a queue's progress.
+#[derive(Debug, Clone, Copy)]
+struct Watch {
+    position: i64,
+    answers: u32,
+    since: Option<Instant>,
+    told: bool,
 }
 
 /// A queue has to be read on elsewhere.
@@ -54,6 +69,9 @@ impl Reading {
             pull: Pull::Off,
             range: None,
             pulled_at: None,
+            halted: false,
+            watch: Watch { position: start, answers: 0, since: None, told: false },
+            answers: 0,
             broker_id: 0,
             sequence: 0,
             expected: config.pull_batch_bytes.into(),
@@ -66,7 +84,7 @@ impl Reading {
     /// Pulls, or says why not.
     pub(crate) fn look(&mut self, tenure: &Tenure, ctx: &mut Context<'_>) {
         debug_assert!(!matches!(self.pull, Pull::InFlight { .. }), "one pull at a time");
-        self.pull = if ctx.paused {
+        self.pull = if ctx.paused || self.halted {
             Pull::Off
         } else if let Some(pressure) = ctx.limits.pressure(self.ledger.window.usage()) {
             Pull::NoRoom(pressure)
@@ -78,12 +96,13 @@ impl Reading {
     }
 
     fn send(&mut self, tenure: &Tenure, ctx: &mut Context<'_>) -> Pull {
-        let Tenure { queue, epoch } = tenure.clone();
+        let Tenure { queue, epoch, .. } = tenure.clone();
         let (config, now) = (ctx.config, ctx.now);
         let deadline = now.monotonic + config.pull_timeout;
         self.sequence = self.sequence.wrapping_add(1);
         self.pulled_at = Some(now.wall);
         let position = self.ledger.window.position();
+        let commits = config.model == Model::Clustering;
         ctx.out.push(Action::Pull(PullPlan {
             pull: PullToken { epoch, sequence: self.sequence },
             queue,
@@ -91,7 +110,7 @@ impl Reading {
             max_messages: config.pull_batch,
             max_bytes: config.pull_batch_bytes,
             suspend: config.suspend,
-            commit_offset: (position > 0 && self.broker_id == 0).then_some(position),
+            commit_offset: (commits && position > 0 && self.broker_id == 0).then_some(position),
             broker_id: self.broker_id,
             sub_version: ctx.topic.map_or(0, |topic| topic.version),
             subscription: ctx
@@ -125,8 +144,9 @@ impl Reading {
         self.pull == Pull::NoRoom(Pressure::Budget)
     }
 
-    /// The consumer is not paused any more.
+    /// The consumer is not paused any more, and nothing stands still.
     pub(crate) fn look_if_off(&mut self, tenure: &Tenure, ctx: &mut Context<'_>) {
+        self.halted = false;
         if self.pull == Pull::Off {
             self.look(tenure, ctx);
         }
@@ -160,6 +180,7 @@ impl Reading {
     /// Forgets all messages and begins at another offset, which no broker has confirmed yet.
     pub(crate) fn restart(&mut self, start: i64) {
         self.ledger.restart(start);
+        self.halted = false;
     }
 
     /// A pull has been answered. The answer is where to read on, if that is not where the window ends.
@@ -222,6 +243,7 @@ impl Reading {
         if std::mem::take(&mut self.failures) > 0 {
             ctx.out.event(Event::PullRecovered { queue: tenure.queue.clone() });
         }
+        self.answers = self.answers.wrapping_add(1);
         self.range = Some((answer.min_offset, answer.max_offset));
         self.broker_id = answer.suggest_which_broker_id.max(0);
         match answer.status {
@@ -320,10 +342,11 @@ impl Reading {
             places.push((placed.offset, placed.bytes));
             messages.push(placed.content);
         }
-        let pulled = Arc::new(Pulled { queue: tenure.queue.clone(), messages });
+        let (queue, claim) = (tenure.queue.clone(), Arc::clone(&tenure.claim));
+        let pulled = Arc::new(Pulled { queue, claim, messages });
         let mut inserted = 0;
         for (index, (offset, bytes)) in (0..).zip(places) {
-            let held = Held { pulled: Arc::clone(&pulled), index, local_attempts: 0 };
+            let held = Held { pulled: Arc::clone(&pulled), index, local_attempts: 0, taking: 0 };
             if self.ledger.window.insert(offset, bytes, held) {
                 inserted += 1;
             } else {
@@ -348,6 +371,32 @@ impl Reading {
             }
             Pull::Off | Pull::NoRoom(_) | Pull::Resting { .. } | Pull::InFlight { .. } => {}
         }
+    }
+
+    /// Whether it has moved since it was last looked at, and what if it has not for long.
+    pub(crate) fn watch(&mut self, tenure: &Tenure, ctx: &mut Context<'_>, activity: Activity) {
+        let (now, position) = (ctx.now.monotonic, self.ledger.window.position());
+        let since = match self.watch.since {
+            Some(since)
+                if (position, self.answers) == (self.watch.position, self.watch.answers) =>
+            {
+                since
+            }
+            _ => now,
+        };
+        let queue = || tenure.queue.clone();
+        let stalls = !ctx.paused && now.saturating_duration_since(since) >= ctx.config.stall_after;
+        if stalls && !self.watch.told {
+            ctx.out.event(Event::Stalled { queue: queue(), activity });
+        } else if self.watch.told && !stalls {
+            ctx.out.event(Event::Unstalled { queue: queue() });
+        }
+        self.watch = Watch { position, answers: self.answers, since: Some(since), told: stalls };
+    }
+
+    /// Whether it has been told that nothing moves.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.watch.told
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {

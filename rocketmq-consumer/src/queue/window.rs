@@ -2,11 +2,12 @@
 //!
 //! ```text
 //!   insert ──► Waiting ──take──► Taken ──settle──► Done (popped once it is the first)
-//!                 ▲  ▲              │
-//!                 │  └──give_back───┤
-//!                 │             send_back ──► Settling ──settle──► Done
-//!                 │                              │
-//!                 └──────────wake──── Parked ◄───┴── park
+//!                 ▲  ▲            │ │
+//!                 │  └─give_back──┤ └──keep──► Kept ──settle_kept──► Done
+//!                 │  └────────────│──roll_back──┘
+//!                 │           send_back ──► Settling ──settle──► Done
+//!                 │                            │
+//!                 └────────wake──── Parked ◄───┴── park
 //! ```
 //!
 //! Messages arrive in order and mostly leave in order, so this is a ring rather than a tree: an offset's place is its
@@ -32,6 +33,7 @@ pub struct Window<T> {
     bytes: u64,
     waiting: usize,
     out: usize,
+    kept: usize,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,7 @@ enum State<T> {
 enum Phase {
     Waiting,
     Taken,
+    Kept,
     Settling,
     Parked,
 }
@@ -87,6 +90,7 @@ impl<T> Window<T> {
             bytes: 0,
             waiting: 0,
             out: 0,
+            kept: 0,
         }
     }
 
@@ -159,8 +163,20 @@ impl<T> Window<T> {
 
     /// What is held, for running info. Linear in what is settled out of order.
     pub fn extent(&self) -> Extent {
-        let mut offsets =
-            self.entries.iter().filter(|entry| entry.phase().is_some()).map(|entry| entry.offset);
+        self.extent_where(|_| true)
+    }
+
+    /// What was handed out and is not consumed yet, for running info.
+    pub fn taken_extent(&self) -> Extent {
+        self.extent_where(|phase| matches!(phase, Phase::Taken | Phase::Kept))
+    }
+
+    fn extent_where(&self, counts: impl Fn(Phase) -> bool) -> Extent {
+        let mut offsets = self
+            .entries
+            .iter()
+            .filter(|entry| entry.phase().is_some_and(&counts))
+            .map(|entry| entry.offset);
         let first = offsets.next();
         let last = offsets.next_back().or(first);
         Extent { first, last }
@@ -186,8 +202,31 @@ impl<T> Window<T> {
         self.out
     }
 
+    /// Messages that were consumed and wait for the application to say that this is final.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// The message at an offset, if a handler has it.
+    pub fn taken(&self, offset: i64) -> Option<&T> {
+        match &self.entries[self.locate(offset).ok()?].state {
+            State::Held(Phase::Taken, value) => Some(value),
+            State::Held(..) | State::Done | State::Dropped => None,
+        }
+    }
+
+    /// The messages from `first` to `last` that handlers have and for which `is_it` holds.
+    pub fn taken_between(&self, first: i64, last: i64, is_it: impl Fn(&T) -> bool) -> Vec<i64> {
+        let (Ok(start) | Err(start)) = self.locate(first);
+        let entries = self.entries.range(start..).take_while(|entry| entry.offset <= last);
+        let found = entries.filter(
+            |entry| matches!(&entry.state, State::Held(Phase::Taken, value) if is_it(value)),
+        );
+        found.map(|entry| entry.offset).collect()
+    }
+
     /// Hands out up to `max` messages, lowest offsets first, those that come again before fresh ones.
-    pub fn take(&mut self, max: usize, mut give: impl FnMut(i64, &T)) {
+    pub fn take(&mut self, max: usize, mut give: impl FnMut(i64, &mut T)) {
         for _ in 0..max {
             let Some(place) = self.next_waiting() else { break };
             let entry = &mut self.entries[place];
@@ -245,12 +284,55 @@ impl<T> Window<T> {
         self.bytes -= u64::from(entry.bytes);
         self.waiting -= usize::from(phase == Phase::Waiting);
         self.out -= usize::from(phase.is_out());
+        self.kept -= usize::from(phase == Phase::Kept);
+        self.pop_done();
+        self.check();
+        Some(value)
+    }
+
+    fn pop_done(&mut self) {
         while let Some(Entry { state: State::Done, .. }) = self.entries.front() {
             self.entries.pop_front();
             self.fresh = self.fresh.saturating_sub(1);
         }
+    }
+
+    /// A handler is done with a message, and that is not final yet. `None` if it is not with a handler.
+    pub fn keep(&mut self, offset: i64) -> Option<&mut T> {
+        self.shift(offset, Phase::Taken, Phase::Kept)
+    }
+
+    /// Whatever is kept is settled.
+    pub fn settle_kept(&mut self) {
+        for entry in &mut self.entries {
+            if self.kept == 0 {
+                break;
+            }
+            if entry.is_in(Phase::Kept) {
+                entry.state = State::Done;
+                self.held -= 1;
+                self.bytes -= u64::from(entry.bytes);
+                self.kept -= 1;
+            }
+        }
+        self.pop_done();
         self.check();
-        Some(value)
+    }
+
+    /// Whatever is kept waits again.
+    pub fn roll_back(&mut self) {
+        for entry in &mut self.entries {
+            if self.kept == 0 {
+                break;
+            }
+            if let State::Held(phase @ Phase::Kept, _) = &mut entry.state {
+                *phase = Phase::Waiting;
+                self.waiting += 1;
+                self.again.insert(entry.offset);
+                self.kept -= 1;
+            }
+        }
+        self.check();
     }
 
     /// A handler failed: the message is on its way back to a broker. `None` if it is not with a handler.
@@ -261,6 +343,11 @@ impl<T> Window<T> {
     /// The way back failed: the message waits here for another try. `None` if it is not on its way back.
     pub fn park(&mut self, offset: i64) -> Option<&mut T> {
         self.shift(offset, Phase::Settling, Phase::Parked)
+    }
+
+    /// Another try to send a message back. `None` if it is not parked.
+    pub fn send_back_again(&mut self, offset: i64) -> Option<&mut T> {
+        self.shift(offset, Phase::Parked, Phase::Settling)
     }
 
     /// A parked message may be handed out again. `None` if it is not parked.
@@ -281,6 +368,7 @@ impl<T> Window<T> {
         }
         *phase = to;
         self.out = self.out + usize::from(to.is_out()) - usize::from(from.is_out());
+        self.kept += usize::from(to == Phase::Kept);
         if to == Phase::Waiting {
             self.waiting += 1;
             self.again.insert(offset);
@@ -300,7 +388,7 @@ impl<T> Window<T> {
             }
         }
         self.held -= abandoned;
-        self.waiting = 0;
+        (self.waiting, self.kept) = (0, 0);
         self.again.clear();
         self.fresh = self.entries.len();
         self.check();
@@ -334,6 +422,7 @@ impl<T> Window<T> {
             assert_eq!(self.bytes, bytes.map(|entry| u64::from(entry.bytes)).sum::<u64>());
             assert_eq!(self.waiting, phases().filter(|&phase| phase == Phase::Waiting).count());
             assert_eq!(self.out, phases().filter(|phase| phase.is_out()).count());
+            assert_eq!(self.kept, phases().filter(|&phase| phase == Phase::Kept).count());
         }
     }
 }

@@ -27,7 +27,7 @@ pub use machine_room::MachineRoom;
 pub use machine_room_nearby::{MachineRoomNearby, Rooms};
 pub(crate) use members::{Membership, Verdict};
 pub(crate) use plan::Plan;
-pub(crate) use round::{Round, choose_brokers};
+pub(crate) use round::{Questions, Round, choose_brokers};
 
 /// A strategy: which of all queues are mine.
 ///

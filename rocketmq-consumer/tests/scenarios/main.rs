@@ -2,6 +2,7 @@
 
 mod closing;
 mod consuming;
+mod ordered;
 mod pulling;
 mod rebalance;
 #[cfg(test)] // so that `expect` is allowed in it

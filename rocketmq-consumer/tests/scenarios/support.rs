@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use rocketmq_consumer::{
     Action, Batch, CommitId, Config, ConsumerGroup, Delivery, DeliveryId, Epoch, Event, Failure,
-    Input, Now, OffsetCommit, Outcome, PullAnswer, PullPlan, PullStatus, PullToken, SendBack,
-    Settlement, Stored,
+    Input, LockId, Now, OffsetCommit, Outcome, PullAnswer, PullPlan, PullStatus, PullToken,
+    SendBack, Settlement, Stored,
 };
 use rocketmq_protocol::{
     Text,
@@ -138,6 +138,7 @@ pub(crate) struct Scenario {
     pending: VecDeque<Action>,
     trace: Vec<String>,
     begun: Instant,
+    last_lock: Option<LockId>,
 }
 
 impl Scenario {
@@ -146,7 +147,8 @@ impl Scenario {
         let now = start();
         let group = ConsumerGroup::new(config, now).expect("good options");
         let (pending, trace) = (VecDeque::new(), Vec::new());
-        let mut scenario = Self { now, group, pending, trace, begun: now.monotonic };
+        let mut scenario =
+            Self { now, group, pending, trace, begun: now.monotonic, last_lock: None };
         scenario.drain();
         scenario
     }
@@ -212,6 +214,9 @@ impl Scenario {
     fn drain(&mut self) {
         while let Some(action) = self.group.poll() {
             self.trace.push(format!("{:>9.3} < {action:?}", self.clock()));
+            if let Action::Lock { lock, .. } = &action {
+                self.last_lock = Some(*lock);
+            }
             self.pending.push_back(action);
         }
     }
@@ -248,6 +253,12 @@ impl Scenario {
             _ => None,
         };
         events.into_iter().filter_map(event).collect()
+    }
+
+    /// The last request for leases.
+    #[track_caller]
+    pub(crate) fn last_lock(&self) -> LockId {
+        self.last_lock.expect("leases were asked for")
     }
 
     /// Nothing is to be done but a heartbeat.

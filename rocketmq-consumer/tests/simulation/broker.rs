@@ -9,8 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use rocketmq_consumer::{
-    CommitId, Epoch, Failure, Input, Now, OffsetCommit, PullAnswer, PullPlan, PullStatus, Seek,
-    SendBack, Stored,
+    CommitId, Epoch, Failure, Input, LockId, Now, OffsetCommit, PullAnswer, PullPlan, PullStatus,
+    Seek, SendBack, Stored,
 };
 use rocketmq_protocol::{
     Text,
@@ -24,6 +24,9 @@ use crate::world::GROUP;
 
 /// A member that is silent for so long is not one any more.
 const EXPIRY: Duration = Duration::from_secs(40);
+
+/// How long a queue stays leased to a member that does not ask again.
+const LEASE: Duration = Duration::from_secs(60);
 
 /// A message, wherever it is stored.
 #[derive(Debug, Clone)]
@@ -51,6 +54,8 @@ pub(crate) struct Broker {
     /// Resets by an administrator that no pull has seen yet.
     pub(crate) resets: BTreeMap<MessageQueue, i64>,
     pub(crate) members: BTreeMap<Arc<str>, Now>,
+    /// Who has leased a queue, and since when.
+    pub(crate) leases: BTreeMap<MessageQueue, (Arc<str>, Now)>,
     pub(crate) held: Vec<Held>,
     pub(crate) dead_letters: BTreeSet<u64>,
 }
@@ -74,6 +79,8 @@ pub(crate) enum Request {
     Pull(PullPlan),
     SendBack(SendBack),
     Commit { commit: CommitId, offsets: Vec<OffsetCommit> },
+    Lock { lock: LockId, client_id: Arc<str>, queues: Vec<MessageQueue> },
+    Unlock { lock: LockId, client_id: Arc<str>, queues: Vec<MessageQueue> },
 }
 
 impl Request {
@@ -95,6 +102,8 @@ impl Request {
                 let failed = offsets.iter().map(|offset| (offset.epoch, failure)).collect();
                 Input::Committed { commit: *commit, failed }
             }
+            Self::Lock { lock, .. } => Input::Locked { lock: *lock, answer: Err(failure) },
+            Self::Unlock { lock, .. } => Input::Unlocked { lock: *lock, answer: Err(failure) },
         })
     }
 }
@@ -134,6 +143,7 @@ impl Broker {
             flushed: BTreeMap::new(),
             resets: BTreeMap::new(),
             members: BTreeMap::new(),
+            leases: BTreeMap::new(),
             held: Vec::new(),
             dead_letters: BTreeSet::new(),
         }
@@ -146,6 +156,7 @@ impl Broker {
     /// Forgets who is there and what was not flushed, and answers no pull that waits.
     pub(crate) fn restart(&mut self) -> Vec<Held> {
         self.members.clear();
+        self.leases.clear();
         self.stored = self.flushed.clone();
         std::mem::take(&mut self.held)
     }
@@ -188,6 +199,26 @@ impl Broker {
             }
             Request::Pull(plan) => self.pull(now, member, plan),
             Request::SendBack(send_back) => self.send_back(&send_back),
+            Request::Lock { lock, client_id, queues } => {
+                let free = |queue: &MessageQueue| {
+                    self.leases.get(queue).is_none_or(|(owner, since)| {
+                        *owner == client_id || now.monotonic - since.monotonic > LEASE
+                    })
+                };
+                let granted: Vec<_> = queues.into_iter().filter(free).collect();
+                for queue in &granted {
+                    self.leases.insert(queue.clone(), (Arc::clone(&client_id), now));
+                }
+                vec![Effect::Answer(Input::Locked { lock, answer: Ok(granted) })]
+            }
+            Request::Unlock { lock, client_id, queues } => {
+                for queue in queues {
+                    if self.leases.get(&queue).is_some_and(|(owner, _)| *owner == client_id) {
+                        self.leases.remove(&queue);
+                    }
+                }
+                vec![Effect::Answer(Input::Unlocked { lock, answer: Ok(()) })]
+            }
             Request::Commit { commit, offsets } => {
                 let stored = offsets.into_iter().filter_map(|it| self.commit(it.queue, it.offset));
                 let mut effects: Vec<_> = stored.collect();

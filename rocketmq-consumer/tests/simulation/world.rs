@@ -607,6 +607,14 @@ impl World {
                     self.send(number, &broker.into(), request, deadline);
                 }
             }
+            Action::Lock { lock, broker, queues, deadline } => {
+                let client_id = Arc::clone(&self.members[&number].client_id);
+                self.send(number, &broker, Request::Lock { lock, client_id, queues }, deadline);
+            }
+            Action::Unlock { lock, broker, queues, deadline } => {
+                let client_id = Arc::clone(&self.members[&number].client_id);
+                self.send(number, &broker, Request::Unlock { lock, client_id, queues }, deadline);
+            }
             Action::UnwatchRoute { .. } | Action::CancelPull { .. } | Action::Event(_) => {}
         }
     }

@@ -1,10 +1,10 @@
 //! `processqueue.jsonl`: the lives of Java's `ProcessQueue`, replayed on a window.
 //!
-//! Members that a window has no place for are not compared: `taken` and `hasTemp` belong to orderly queues,
-//! `consuming` to their dispatch, and `accumulated` is worked out from what brokers answer, not from a property of the
-//! last message.
+//! Members that a window has no place for are not compared: `consuming` and `hasTemp` belong to Java's dispatch, and
+//! `accumulated` is worked out from what brokers answer, not from a property of the last message. In a window what an
+//! orderly queue has taken stays in its place, so that its span is measured from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rocketmq_consumer::{Extent, Window};
 use serde_json::Value;
@@ -13,8 +13,7 @@ use crate::reader::{self, Case, Outcome, equal};
 
 #[test]
 fn processqueue() {
-    // Lives of orderly queues wait for orderly consumption.
-    reader::check("processqueue", &[("concurrent", concurrent), ("orderly", |_| Ok(()))]);
+    reader::check("processqueue", &[("concurrent", concurrent), ("orderly", orderly)]);
 }
 
 /// What is held, and what Java does otherwise: each deviation is worked out, so that every number is compared.
@@ -49,6 +48,110 @@ fn concurrent(case: &Case) -> Outcome {
         outcome.map_err(|why| format!("step {index}: {why}"))?;
     }
     Ok(())
+}
+
+/// The life of an orderly queue. What Java has in its consuming tree, a window has with a handler.
+fn orderly(case: &Case) -> Outcome {
+    let (mut window, mut books) = (Window::new(0), Books::default());
+    let mut taken = BTreeSet::new();
+    for (index, step) in case.get("steps").as_array().expect("steps").iter().enumerate() {
+        let outcome = match step["op"].as_str() {
+            // What a handler has is not put once more; Java has it twice then, and counts it twice ever after.
+            Some("put") if offsets(&step["messages"]).any(|offset| taken.contains(&offset)) => {
+                return Ok(());
+            }
+            Some("put") => put(&mut window, &mut books, &step["messages"]),
+            Some("take") => take(&mut window, &mut taken, step),
+            Some("commit") => commit(&mut window, &mut books, &mut taken, step),
+            Some("rollback") => {
+                for offset in std::mem::take(&mut taken) {
+                    window.keep(offset);
+                }
+                window.roll_back();
+                Ok(())
+            }
+            Some("again") => {
+                for offset in step["offsets"].as_array().expect("offsets").iter().map(number) {
+                    // Java takes in what it never had, or has no more, without counting it.
+                    if !books.held.contains_key(&offset) {
+                        return Ok(());
+                    }
+                    equal(
+                        "given back",
+                        &window.give_back(offset).is_some(),
+                        &taken.remove(&offset),
+                    )?;
+                }
+                Ok(())
+            }
+            Some("clear") => {
+                (window, books) = (Window::new(0), Books::default());
+                taken.clear();
+                Ok(())
+            }
+            other => Err(format!("nobody replays {other:?}")),
+        };
+        let outcome = outcome.and_then(|()| orderly_state(&window, &books, &taken, &step["state"]));
+        outcome.map_err(|why| format!("step {index}: {why}"))?;
+    }
+    Ok(())
+}
+
+fn take(window: &mut Window<()>, taken: &mut BTreeSet<i64>, step: &Value) -> Outcome {
+    let mut given = Vec::new();
+    window.take(number(&step["count"]) as usize, |offset, ()| given.push(offset));
+    taken.extend(&given);
+    let expected: Vec<_> = step["taken"].as_array().expect("taken").iter().map(number).collect();
+    equal("taken", &given, &expected)
+}
+
+/// Java answers with the offset behind the last one taken, whatever lies between and before; a window with that of the
+/// first one held, which no commit may pass.
+fn commit(
+    window: &mut Window<()>,
+    books: &mut Books,
+    taken: &mut BTreeSet<i64>,
+    step: &Value,
+) -> Outcome {
+    let last = taken.last().copied();
+    equal("result", &last.map(|last| last + 1), &step["result"]["ok"].as_i64())?;
+    for offset in std::mem::take(taken) {
+        equal("kept", &window.keep(offset).is_some(), &true)?;
+        books.held.remove(&offset);
+        books.javas_bytes -= books.javas.remove(&offset).unwrap_or(0);
+    }
+    window.settle_kept();
+    let behind_all = books.highest.map_or(0, |highest| highest + 1);
+    let first_held = books.held.keys().next().copied().unwrap_or(behind_all);
+    equal("position", &window.position(), &first_held)
+}
+
+fn orderly_state(
+    window: &Window<()>,
+    books: &Books,
+    taken: &BTreeSet<i64>,
+    state: &Value,
+) -> Outcome {
+    let listed = |name: &str| state[name].as_array().expect("a list").iter().map(number).collect();
+    let (cached, theirs): (Vec<i64>, Vec<i64>) = (listed("cached"), listed("taken"));
+    equal("taken", &taken.iter().copied().collect::<Vec<_>>(), &theirs)?;
+    let waiting = books.held.keys().filter(|offset| !taken.contains(offset));
+    equal("cached", &waiting.copied().collect::<Vec<_>>(), &cached)?;
+    equal("waiting", &window.waiting(), &cached.len())?;
+    let count = window.usage().messages as i64;
+    equal("count", &count, &number(&state["count"]))?;
+    equal("bytes held", &(window.bytes() as i64), &books.held.values().sum())?;
+    equal("bytes", &books.javas_bytes, &number(&state["bytes"]))?;
+    equal("maxSeen", &books.last_new.unwrap_or(0), &number(&state["maxSeen"]))?;
+    let (info, extent) = (&state["info"], window.taken_extent());
+    let (first, last) = (extent.first.unwrap_or(0), extent.last.unwrap_or(0));
+    equal("transactionMsgMinOffset", &first, &number(&info["transactionMsgMinOffset"]))?;
+    equal("transactionMsgMaxOffset", &last, &number(&info["transactionMsgMaxOffset"]))?;
+    equal("transactionMsgCount", &(taken.len() as i64), &number(&info["transactionMsgCount"]))
+}
+
+fn offsets(messages: &Value) -> impl Iterator<Item = i64> {
+    messages.as_array().expect("messages").iter().map(|message| number(&message["offset"]))
 }
 
 fn put(window: &mut Window<()>, books: &mut Books, messages: &Value) -> Outcome {
