@@ -10,6 +10,7 @@
 //! Nothing here waits, reads a clock or opens a socket: time is an argument, and whoever drives these tables does the asking. Names
 //! are kept as `Arc<str>`, never as slices of the frame they came in.
 
+mod fault;
 mod heartbeat;
 mod name_servers;
 mod queue;
@@ -18,6 +19,7 @@ mod select;
 mod table;
 pub mod topic_route;
 
+pub use fault::{Contact, FaultTable, Penalties};
 pub use heartbeat::{Groups, HEARTBEAT_INTERVAL, INNER_PRODUCER_GROUP};
 pub use name_servers::{NameServerListError, NameServers};
 pub use queue::MessageQueue;

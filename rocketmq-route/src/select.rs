@@ -1,8 +1,8 @@
 //! [`SendPlan`]: which queue a message goes to, and which next if that fails.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use crate::MessageQueue;
+use crate::{FaultTable, MessageQueue};
 
 /// The choice of queues for one message, over all its attempts.
 ///
@@ -33,22 +33,40 @@ impl SendPlan {
     pub fn next(
         &mut self,
         queues: &[MessageQueue],
-        mut ticket: impl FnMut() -> usize,
+        ticket: impl FnMut() -> usize,
     ) -> Option<MessageQueue> {
         self.attempts_left = self.attempts_left.checked_sub(1)?;
         if let Some(queue) = &self.fixed {
             return Some(queue.clone());
         }
-        let count = queues.len();
-        if let Some(avoid) = self.avoid.clone() {
-            for _ in 0..count {
-                let queue = queues.get(ticket() % count)?;
-                if queue.broker_name != avoid {
-                    return Some(queue.clone());
-                }
-            }
+        let mut turn = Turn { queues, ticket };
+        match &self.avoid {
+            Some(avoid) => turn.find(|broker| broker != avoid).or_else(|| turn.next()),
+            None => turn.next(),
         }
-        queues.get(ticket().checked_rem(count)?).cloned()
+        .cloned()
+    }
+
+    /// The same, with an eye on brokers that have been slow or out of reach: first one that is neither, then one that can
+    /// be reached, then any (`client/latency/MQFaultStrategy.java`, `selectOneMessageQueue`).
+    pub fn next_avoiding(
+        &mut self,
+        queues: &[MessageQueue],
+        faults: &FaultTable,
+        now: Instant,
+        ticket: impl FnMut() -> usize,
+    ) -> Option<MessageQueue> {
+        if self.fixed.is_some() {
+            return self.next(queues, ticket);
+        }
+        self.attempts_left = self.attempts_left.checked_sub(1)?;
+        let mut turn = Turn { queues, ticket };
+        let avoid = self.avoid.clone();
+        let fresh = |broker: &Arc<str>| avoid.as_ref() != Some(broker);
+        turn.find(|broker| faults.is_available(broker, now) && fresh(broker))
+            .or_else(|| turn.find(|broker| faults.is_reachable(broker) && fresh(broker)))
+            .or_else(|| turn.next())
+            .cloned()
     }
 
     /// The attempt on this broker has failed: the next goes to another.
@@ -62,6 +80,23 @@ impl SendPlan {
     }
 }
 
+/// Whose turn it is.
+struct Turn<'a, T> {
+    queues: &'a [MessageQueue],
+    ticket: T,
+}
+
+impl<'a, T: FnMut() -> usize> Turn<'a, T> {
+    fn next(&mut self) -> Option<&'a MessageQueue> {
+        self.queues.get((self.ticket)().checked_rem(self.queues.len())?)
+    }
+
+    /// The next queue on a broker that will do, after one look at each queue.
+    fn find(&mut self, will_do: impl Fn(&Arc<str>) -> bool) -> Option<&'a MessageQueue> {
+        (0..self.queues.len()).find_map(|_| self.next().filter(|queue| will_do(&queue.broker_name)))
+    }
+}
+
 /// The queue that Java's hash selector chooses for a key: the hash's absolute value, modulo the number of queues
 /// (`client/producer/selector/SelectMessageQueueByHash.java`).
 pub fn queue_by_hash(queues: &[MessageQueue], hash: i32) -> Option<&MessageQueue> {
@@ -72,7 +107,10 @@ pub fn queue_by_hash(queues: &[MessageQueue], hash: i32) -> Option<&MessageQueue
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
     use super::*;
+    use crate::Contact;
 
     fn queues(brokers: &[(&str, i32)]) -> Vec<MessageQueue> {
         brokers
@@ -120,6 +158,28 @@ mod tests {
         let first = plan.next(&queues, &mut ticket).unwrap();
         plan.failed(&first.broker_name);
         assert!(plan.next(&queues, &mut ticket).is_some());
+    }
+
+    #[test]
+    fn slow_brokers_are_chosen_only_when_there_is_no_other() {
+        let (queues, mut ticket) = (queues(&[("a", 2), ("b", 1)]), counter());
+        let (mut faults, now) = (FaultTable::default(), crate::any_instant());
+        let mut chosen = |faults: &FaultTable, last: Option<&str>| {
+            let mut plan = SendPlan::round_robin(1);
+            if let Some(last) = last {
+                plan.failed(&last.into());
+            }
+            plan.next_avoiding(&queues, faults, now, &mut ticket).unwrap().broker_name
+        };
+        faults.record(&"a".into(), Contact::Answered(Duration::from_secs(1)), now);
+        assert!((0..6).all(|_| &*chosen(&faults, None) == "b"));
+        assert_eq!(&*chosen(&faults, Some("b")), "a", "slow, but it can be reached");
+        faults.record(&"a".into(), Contact::Lost, now);
+        faults.record(&"b".into(), Contact::Answered(Duration::from_secs(1)), now);
+        assert!((0..6).all(|_| &*chosen(&faults, None) == "b"), "slow is better than lost");
+        faults.record(&"b".into(), Contact::Lost, now);
+        let both: BTreeSet<_> = (0..6).map(|_| chosen(&faults, None)).collect();
+        assert_eq!(both.len(), 2, "if all are lost, each gets its turn");
     }
 
     #[test]
