@@ -28,7 +28,7 @@ impl Penalties {
     /// took `isolation`.
     pub fn new(steps: impl IntoIterator<Item = (Duration, Duration)>, isolation: Duration) -> Self {
         let mut steps: Vec<_> = steps.into_iter().collect();
-        steps.sort();
+        steps.sort_by_key(|(from, _)| *from);
         Self { steps, isolation }
     }
 

@@ -54,6 +54,12 @@ impl TopicRoute {
         &self.publish
     }
 
+    /// Whether messages may be sent to more brokers than one.
+    pub fn has_several_brokers(&self) -> bool {
+        let ends = self.publish.first().zip(self.publish.last());
+        ends.is_some_and(|(first, last)| first.broker_name != last.broker_name)
+    }
+
     /// The queues that messages may be read from, sorted.
     pub fn subscribe_queues(&self) -> &[MessageQueue] {
         &self.subscribe
