@@ -1,6 +1,7 @@
 //! The few questions that a cluster has to ask its servers, without the client that is under test.
 
 use std::{
+    collections::BTreeMap,
     io::{Read, Write},
     net::TcpStream,
     time::Duration,
@@ -10,11 +11,15 @@ use bytes::BytesMut;
 use rocketmq_protocol::{
     Command, FrameLimits, Serialization,
     body::{self, TopicRouteData},
-    code::ResponseCode,
+    code::{RequestCode, ResponseCode},
     frame,
-    header::{CreateTopicRequestHeader, GetRouteInfoRequestHeader, TopicFields},
+    header::{
+        CreateTopicRequestHeader, GetBrokerClusterInfoRequestHeader, GetMaxOffsetRequestHeader,
+        GetRouteInfoRequestHeader, OffsetResponseHeader, TopicFields,
+    },
     names,
 };
+use serde::{Deserialize, de::IgnoredAny};
 
 /// Long enough for a machine that is busy booting other servers.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,6 +51,45 @@ pub(crate) fn create_topic(broker: &str, topic: &str, queues: u16) -> bool {
         shared: TopicFields::default(),
     });
     ask(broker, &request).is_some_and(|answer| answer.response_code() == ResponseCode::SUCCESS)
+}
+
+/// How many messages a broker has in the queues of a topic.
+pub(crate) fn stored(broker: &str, topic: &str, queues: u16) -> i64 {
+    let offset = |queue_id| {
+        let request = Command::request(&GetMaxOffsetRequestHeader {
+            topic: topic.to_owned().into(),
+            queue_id,
+            committed: None,
+            shared: TopicFields::default(),
+        });
+        ask(broker, &request)?.header::<OffsetResponseHeader>().ok()
+    };
+    (0..queues.into()).filter_map(offset).map(|answer| answer.offset).sum()
+}
+
+/// How many brokers of this name have all that the master has, says a controller.
+pub(crate) fn in_sync(controller: &str, broker_name: &str) -> usize {
+    // This one has no header at all, like the request it is made from.
+    let mut request = Command::request(&GetBrokerClusterInfoRequestHeader {});
+    request.code = RequestCode::CONTROLLER_GET_SYNC_STATE_DATA.0;
+    request.body = format!("[\"{broker_name}\"]").into();
+    let answer = ask(controller, &request);
+    let info = answer.and_then(|answer| body::decode::<SyncState>(&answer.body).ok());
+    let state = info.and_then(|mut info| info.replicas_info_table.remove(broker_name));
+    state.map_or(0, |state| state.in_sync_replicas.len())
+}
+
+/// `remoting/protocol/body/BrokerReplicasInfo.java`, as far as it is needed.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SyncState {
+    replicas_info_table: BTreeMap<String, Replicas>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Replicas {
+    in_sync_replicas: Vec<IgnoredAny>,
 }
 
 fn ask(address: &str, request: &Command) -> Option<Command> {

@@ -74,11 +74,12 @@ impl ClusterBuilder {
             home,
             brokers: BTreeMap::new(),
             proxy: None,
+            controller: elects,
             keep_files: true,
         };
         for letter in ('a'..='z').take(self.brokers.into()) {
             let name = format!("broker-{letter}");
-            match &elects {
+            match elects {
                 None => self.prepare_master(&mut cluster, &name)?,
                 Some(controller) => controller.prepare_pair(&mut cluster, &name, &self.options)?,
             }

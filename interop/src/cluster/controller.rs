@@ -26,9 +26,17 @@ impl Cluster {
             .find(|(_, broker)| broker.address() == *master)
             .map(|(name, _)| name.clone())
     }
+
+    /// How many of the brokers that share this broker name have everything that is acknowledged: only one of them can become the
+    /// master.
+    pub fn in_sync(&self, broker_name: &str) -> usize {
+        let controller = self.controller.map(|controller| format!("127.0.0.1:{}", controller.port));
+        controller.map_or(0, |address| admin::in_sync(&address, broker_name))
+    }
 }
 
 /// The controller inside a name server.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Controller {
     port: u16,
 }

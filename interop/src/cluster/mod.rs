@@ -46,6 +46,7 @@ pub struct Cluster {
     name_server: Process,
     brokers: BTreeMap<String, Broker>,
     proxy: Option<proxy::Proxy>,
+    controller: Option<controller::Controller>,
     keep_files: bool,
 }
 
@@ -158,6 +159,11 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+
+    /// How many messages a broker, a master or a slave, has stored in the queues of a topic.
+    pub fn stored(&self, broker: &str, topic: &str, queues: u16) -> i64 {
+        self.broker_address(broker).map_or(0, |address| admin::stored(&address, topic, queues))
     }
 
     /// The release that runs.

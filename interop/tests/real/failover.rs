@@ -1,15 +1,7 @@
 //! Brokers and consumers that are killed.
 
-use std::{
-    process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{process::Stdio, sync::Arc, time::Instant};
 
-use rocketmq_client::{Client, Delivery, StartFrom};
 use rocketmq_interop::{Cluster, Ledger, Signal};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -17,30 +9,12 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{PATIENCE, client_of, distribution, eventually, number_of, numbered, shared};
+use crate::{
+    PATIENCE, client_of, distribution, eventually, shared,
+    traffic::{Traffic, consume},
+};
 
 const QUEUES: u16 = 4;
-
-/// Sends until told to stop, and writes down what became of each message.
-async fn produce(
-    client: Client,
-    topic: &'static str,
-    ledger: Arc<Ledger>,
-    stop: Arc<AtomicBool>,
-    next: Arc<AtomicU64>,
-) {
-    let producer = client.producer("failover").start().await.unwrap();
-    while !stop.load(Ordering::SeqCst) {
-        let number = next.fetch_add(1, Ordering::SeqCst);
-        match producer.send(numbered(topic, number)).await {
-            Ok(_) => ledger.acknowledged(number),
-            Err(_) => {
-                ledger.unknown(number);
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_killed_broker_that_comes_back_loses_nothing() {
@@ -48,22 +22,8 @@ async fn a_killed_broker_that_comes_back_loses_nothing() {
     cluster.create_topic("killed", QUEUES).unwrap();
     let client = client_of(&cluster).await;
     let ledger = Arc::new(Ledger::default());
-    let (stop, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let seen = Arc::clone(&ledger);
-    let consumer =
-        client.push_consumer("killed-group").subscribe("killed", "*").start_from(StartFrom::First);
-    let consumer = consumer
-        .start(move |delivery: Delivery| {
-            seen.seen(number_of(&delivery), "c", &delivery.queue().to_string());
-            async {}
-        })
-        .await
-        .unwrap();
-    let mut producing = JoinSet::new();
-    for _ in 0..8 {
-        let (ledger, stop, next) = (Arc::clone(&ledger), Arc::clone(&stop), Arc::clone(&next));
-        producing.spawn(produce(client.clone(), "killed", ledger, stop, next));
-    }
+    let consumer = consume(&client, "killed-group", "killed", "c", &ledger).await;
+    let traffic = Traffic::start(&client, "killed", 8, &ledger);
     eventually("the load is on", || async { ledger.distinct() > 1_000 }).await;
 
     let cluster = tokio::task::spawn_blocking(move || {
@@ -80,15 +40,11 @@ async fn a_killed_broker_that_comes_back_loses_nothing() {
     })
     .await;
     let resumed = back.elapsed();
-    stop.store(true, Ordering::SeqCst);
-    producing.join_all().await;
-    eventually("every acknowledged message is seen", || async { ledger.verdict().lost.is_empty() })
-        .await;
+    traffic.drain(&ledger).await;
     println!(
         "broker killed: {}; resumed {resumed:.1?} after it was in the route again",
         ledger.verdict()
     );
-    assert!(ledger.verdict().invented.is_empty());
     consumer.shutdown(PATIENCE).await;
     assert!(client.shutdown(PATIENCE).await);
     drop(cluster);
@@ -126,15 +82,10 @@ async fn a_killed_consumer_is_replaced_and_nothing_is_lost() {
     cluster.create_topic("orphaned", QUEUES).unwrap();
     let client = client_of(cluster).await;
     let ledger = Arc::new(Ledger::default());
-    let (stop, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let mut readers = JoinSet::new();
     let mut first = consumer_process(cluster, "first", &ledger, &mut readers);
     let mut second = consumer_process(cluster, "second", &ledger, &mut readers);
-    let mut producing = JoinSet::new();
-    for _ in 0..4 {
-        let (ledger, stop, next) = (Arc::clone(&ledger), Arc::clone(&stop), Arc::clone(&next));
-        producing.spawn(produce(client.clone(), "orphaned", ledger, stop, next));
-    }
+    let traffic = Traffic::start(&client, "orphaned", 4, &ledger);
     eventually("both consume", || async {
         ledger.seen_by("first") > 200 && ledger.seen_by("second") > 200
     })
@@ -146,14 +97,11 @@ async fn a_killed_consumer_is_replaced_and_nothing_is_lost() {
         ledger.queues_of("second", killed).len() == usize::from(QUEUES)
     });
     let taken_over = queues.await;
-    stop.store(true, Ordering::SeqCst);
-    producing.join_all().await;
-    eventually("nothing is lost", || async { ledger.verdict().lost.is_empty() }).await;
+    traffic.drain(&ledger).await;
     println!(
         "consumer killed: {}; the other had every queue after {taken_over:.1?}",
         ledger.verdict()
     );
-    assert!(ledger.verdict().invented.is_empty());
     drop(second.stdin.take());
     assert!(second.wait().await.unwrap().success());
     assert!(client.shutdown(PATIENCE).await);

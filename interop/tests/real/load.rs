@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rocketmq_client::{Client, Delivery, PushConsumer, StartFrom};
+use rocketmq_client::{Client, PushConsumer};
 use rocketmq_interop::Ledger;
 
-use crate::{PATIENCE, client_of, eventually, number_of, numbered, shared};
+use crate::{PATIENCE, client_of, eventually, numbered, shared, traffic::consume};
 
 const MESSAGES: u64 = 100_000;
 const IN_FLIGHT: usize = 256;
@@ -23,19 +23,6 @@ async fn produce(client: &Client, ledger: &Arc<Ledger>) {
         });
     }
     assert_eq!(producer.shutdown(PATIENCE).await, 0);
-}
-
-async fn consume(client: &Client, name: &'static str, ledger: &Arc<Ledger>) -> PushConsumer {
-    let ledger = Arc::clone(ledger);
-    let consumer =
-        client.push_consumer("load-group").subscribe("load", "load").start_from(StartFrom::First);
-    consumer
-        .start(move |delivery: Delivery| {
-            ledger.seen(number_of(&delivery), name, &delivery.queue().to_string());
-            async {}
-        })
-        .await
-        .unwrap()
 }
 
 async fn queues_of(consumer: &PushConsumer) -> BTreeSet<String> {
@@ -60,11 +47,11 @@ async fn scenario() {
         let (sender, ledger) = (sender.clone(), Arc::clone(&ledger));
         tokio::task::spawn_local(async move { produce(&sender, &ledger).await })
     };
-    let first = consume(&one, "first", &ledger).await;
+    let first = consume(&one, "load-group", "load", "first", &ledger).await;
     let half = MESSAGES as usize / 2;
     eventually("half of them are seen", || async { ledger.distinct() >= half }).await;
     let before = queues_of(&first).await;
-    let second = consume(&two, "second", &ledger).await;
+    let second = consume(&two, "load-group", "load", "second", &ledger).await;
     eventually("the second has seen some", || async { ledger.seen_by("second") > 1_000 }).await;
     let moved: BTreeSet<String> = before.difference(&queues_of(&first).await).cloned().collect();
     let join = ledger.verdict();

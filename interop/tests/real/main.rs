@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod controller;
 mod failover;
 mod interchange;
 mod load;
 mod name_servers;
+mod proxy;
+mod traffic;
 
 use std::{
     future::Future,
@@ -24,6 +27,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 fn distribution() -> Distribution {
     let version = std::env::var("ROCKETMQ_VERSION").unwrap_or_else(|_| DEFAULT_VERSION.to_owned());
     Distribution::fetch(&version).unwrap()
+}
+
+/// Whether to leave out a test of something that 4.x does not have, which is said.
+fn only_since_5(what: &str) -> bool {
+    let too_old = !distribution().is_5();
+    if too_old {
+        println!("left out: {} does not have {what}", distribution().version());
+    }
+    too_old
 }
 
 /// The cluster of all tests that leave it as it is: topics and groups keep them apart. Nobody drops it; its servers end with this
