@@ -46,6 +46,40 @@ impl Order {
     }
 }
 
+/// Who decides which queues this member reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Assignment {
+    /// The group: its members share the queues of the subscribed topics.
+    #[default]
+    Shared,
+    /// The application, by [`Input::Assign`](crate::Input::Assign). Members are not asked for, and not waited for.
+    ByHand,
+}
+
+/// When a message counts as consumed, so that the group's offset may move past it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Consumption {
+    /// Once it is settled.
+    #[default]
+    Settled,
+    /// Once somebody has [vouched](crate::Input::Vouch) for it. What is handed out is not held any longer, and not
+    /// settled.
+    Vouched {
+        /// Whether what is vouched for is committed from time to time, and what nobody wants vouched for. Otherwise
+        /// nothing is committed that was not asked for.
+        automatic: bool,
+    },
+}
+
+impl Consumption {
+    /// What is vouched for is committed by itself.
+    pub(crate) fn is_automatic(self) -> bool {
+        self == Self::Vouched { automatic: true }
+    }
+}
+
 /// The options of a [`ConsumerGroup`](crate::ConsumerGroup), checked when the group is made.
 ///
 /// Numbers without a remark are Java's (`DefaultMQPushConsumer`).
@@ -58,6 +92,12 @@ pub struct Config {
     pub client_id: Arc<str>,
     /// What to read. The group's retry topic is added by itself.
     pub subscriptions: Vec<SubscriptionData>,
+    /// Whether the group's retry topic is read too, if the model has one. Default yes.
+    pub retries: bool,
+    /// Who decides which queues are read. Default: the group.
+    pub assignment: Assignment,
+    /// When a message counts as consumed. Default: once it is settled.
+    pub consumption: Consumption,
     /// Who gets a message. Default: one member.
     pub model: Model,
     /// In which order messages are handed out. Default: any.
@@ -139,6 +179,9 @@ impl Config {
             group: group.into(),
             client_id: client_id.into(),
             subscriptions: Vec::new(),
+            retries: true,
+            assignment: Assignment::default(),
+            consumption: Consumption::default(),
             model: Model::Clustering,
             order: Order::Any,
             start_from: StartFrom::Last,

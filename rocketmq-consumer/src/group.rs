@@ -1,9 +1,11 @@
 //! [`ConsumerGroup`]: the machine.
 
+mod assigning;
 mod closing;
 mod committing;
 mod leasing;
 mod rebalancing;
+mod vouching;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -15,7 +17,7 @@ use rocketmq_protocol::{body::SubscriptionData, names, subscription};
 use rocketmq_route::MessageQueue;
 
 use crate::{
-    config::{Config, Model},
+    config::{Assignment, Config, Consumption, Model},
     delivery::Batch,
     error::ConfigError,
     flow::Budget,
@@ -46,6 +48,10 @@ pub struct ConsumerGroup {
     revoking: BTreeSet<u32>,
     /// Queues with something to take, each once, in the order of their turns.
     line: VecDeque<u32>,
+    /// The queues that the application has assigned, where it does.
+    assigned: Vec<MessageQueue>,
+    /// Queues of which messages have been handed out that nobody has vouched for, by slot.
+    unvouched: BTreeSet<u32>,
     membership: Membership,
     round: Round,
     heartbeat: Heartbeat,
@@ -84,6 +90,8 @@ impl ConsumerGroup {
             queues: Queues::default(),
             revoking: BTreeSet::new(),
             line: VecDeque::new(),
+            assigned: Vec::new(),
+            unvouched: BTreeSet::new(),
             membership: Membership::default(),
             round: Round::new(),
             heartbeat: Heartbeat { wanted: true, last: None },
@@ -105,8 +113,13 @@ impl ConsumerGroup {
         let everything = subscription::tags(&retry_topic, subscription::ALL, now.wall);
         if let Ok(subscription) = everything
             && group.config.model == Model::Clustering
+            && group.config.retries
         {
             group.subscribe(now, subscription);
+        }
+        if group.config.assignment == Assignment::ByHand {
+            // Nobody has to know us before we begin.
+            group.round.registered(now.monotonic);
         }
         group.arm_commit_tick(now.monotonic);
         group.arm_sweep(now.monotonic);
@@ -147,6 +160,11 @@ impl ConsumerGroup {
             Input::Unlocked { lock, answer } => self.unlocked(now.monotonic, lock, answer),
             Input::Subscribe(subscription) => self.subscribe(now, subscription),
             Input::Unsubscribe { topic } => self.unsubscribe(now, &topic),
+            Input::Assign(queues) => self.assign(now, queues),
+            Input::Vouch(vouch) => self.vouch(now, vouch),
+            Input::Commit => self.committer.want_all(),
+            Input::PauseQueues(queues) => self.pause_queues(now, &queues, true),
+            Input::ResumeQueues(queues) => self.pause_queues(now, &queues, false),
             Input::Pause => self.paused = true,
             Input::Resume => self.resume(now),
             Input::MoveTo(offsets) => self.move_to(now, offsets),
@@ -164,6 +182,7 @@ impl ConsumerGroup {
                 // What these wait for is looked at in any case.
                 TimerKey::Round | TimerKey::Heartbeat | TimerKey::Close => {}
                 TimerKey::CommitTick => {
+                    self.vouch_for_the_unwanted(now);
                     self.committer.want_all();
                     self.arm_commit_tick(now.monotonic);
                 }
@@ -190,7 +209,8 @@ impl ConsumerGroup {
     }
 
     /// Hands out up to `max` messages of one queue. Queues have their turns; `None` means that no queue has any, or
-    /// that `max` is 0. Each delivery is to be settled by [`Input::Settled`].
+    /// that `max` is 0. Each delivery is to be settled by [`Input::Settled`], or to be [vouched](Input::Vouch) for where
+    /// that is how messages are consumed: then drain [`poll`](Self::poll) afterwards, for there is room to pull again.
     ///
     /// An ordered group hands out no more than [`run`](Config::run) of a queue, and more of it only when these are
     /// settled; whoever handles them one by one gives back those behind a failure ([`Outcome::Returned`]).
@@ -206,14 +226,20 @@ impl ConsumerGroup {
             if !queue.has_waiting(order) || !queue.lease.is_valid(now.monotonic) {
                 continue;
             }
-            let epoch = queue.tenure.epoch;
-            let Some(ledger) = queue.ledger_mut() else { continue };
-            let max = if order.is_strict() { max.min(self.config.run) } else { max };
-            let deliveries = ledger.take(epoch, max, now);
-            queue.in_line = queue.has_waiting(order);
-            if queue.in_line {
-                self.line.push_back(slot);
-            }
+            let deliveries = match self.config.consumption {
+                Consumption::Settled => {
+                    let epoch = queue.tenure.epoch;
+                    let Some(ledger) = queue.ledger_mut() else { continue };
+                    let max = if order.is_strict() { max.min(self.config.run) } else { max };
+                    let deliveries = ledger.take(epoch, max, now);
+                    queue.in_line = queue.has_waiting(order);
+                    if queue.in_line {
+                        self.line.push_back(slot);
+                    }
+                    deliveries
+                }
+                Consumption::Vouched { .. } => self.hand_over(now, slot, max),
+            };
             self.counters.delivered += deliveries.len() as u64;
             return Some(Batch { deliveries });
         }
@@ -334,7 +360,7 @@ impl ConsumerGroup {
             config: &self.config,
             topic,
             limits: self.config.limits_of_one(sharing),
-            paused: self.paused,
+            paused: self.paused || queue.paused,
             is_retry_topic: queue.tenure.queue.topic == self.retry_topic,
             lease: queue.lease,
             out: &mut self.out,
@@ -421,6 +447,11 @@ fn is_news(input: &Input) -> bool {
         | Input::Members { .. }
         | Input::Subscribe(_)
         | Input::Unsubscribe { .. }
+        | Input::Assign(_)
+        | Input::Vouch(_)
+        | Input::Commit
+        | Input::PauseQueues(_)
+        | Input::ResumeQueues(_)
         | Input::Pause
         | Input::Resume
         | Input::MoveTo(_) => true,

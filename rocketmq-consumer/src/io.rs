@@ -172,6 +172,17 @@ pub enum Input {
         /// The topic.
         topic: Arc<str>,
     },
+    /// Read these queues and no others: of a group whose queues are assigned [by hand](crate::Assignment::ByHand).
+    Assign(Vec<MessageQueue>),
+    /// Whoever was given messages has dealt with them: of a group that waits to be
+    /// [told so](crate::Consumption::Vouched).
+    Vouch(Vouch),
+    /// Commit now what may be committed, and not only when its time comes.
+    Commit,
+    /// Neither pull from these queues nor hand out what is cached of them. Queues that are not held are passed over.
+    PauseQueues(Vec<MessageQueue>),
+    /// Pull from these queues again.
+    ResumeQueues(Vec<MessageQueue>),
     /// Stop pulling. What is cached is still delivered, offsets are committed, membership goes on.
     Pause,
     /// Pull again.
@@ -187,6 +198,15 @@ pub enum Input {
     },
     /// Answer to [`Action::Unregister`]. There is nothing to be done about a failure: brokers will notice by silence.
     Unregistered,
+}
+
+/// What somebody vouches for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vouch {
+    /// Everything that was handed out so far.
+    HandedOut,
+    /// Everything of these queues that lies before these offsets. The last word counts, even if it is a smaller one.
+    Before(Vec<(MessageQueue, i64)>),
 }
 
 /// Why a request has no answer to use.

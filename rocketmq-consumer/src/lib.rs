@@ -89,6 +89,7 @@ mod group;
 mod io;
 mod locks;
 mod offsets;
+pub mod pop;
 mod pull;
 mod queue;
 mod random;
@@ -100,7 +101,7 @@ mod subscriptions;
 mod testing;
 mod timer;
 
-pub use config::{Config, Model, Order};
+pub use config::{Assignment, Config, Consumption, Model, Order};
 pub use delivery::{Batch, Delivery};
 pub use error::ConfigError;
 pub use flow::{Limits, Pressure, TopicLimits, Usage};
@@ -108,7 +109,7 @@ pub use group::ConsumerGroup;
 pub use io::{
     Action, CloseReport, CommitId, DeliveryId, Epoch, Event, Failure, Input, LeaseLoss, Leftovers,
     LockId, MoveCause, Now, OffsetCommit, Outcome, PullAnswer, PullPlan, PullStatus, PullToken,
-    Seek, SendBack, Settlement, Stored,
+    Seek, SendBack, Settlement, Stored, Vouch,
 };
 pub use offsets::StartFrom;
 pub use pull::Rest;

@@ -42,7 +42,7 @@ pub struct QueueSnapshot {
     pub activity: Activity,
     /// The offset to pull next.
     pub next_offset: Option<i64>,
-    /// The offset up to which everything is settled.
+    /// The offset up to which everything is consumed.
     pub commit_offset: Option<i64>,
     /// The offset that the broker is known to have stored.
     pub committed_offset: Option<i64>,
@@ -140,7 +140,7 @@ impl QueueSnapshot {
             epoch: queue.tenure.epoch,
             activity: Activity::of(&queue.stage),
             next_offset: window.map(|window| window.next()),
-            commit_offset: window.map(|window| window.position()),
+            commit_offset: queue.ledger().and_then(|ledger| ledger.position()),
             committed_offset: queue.ledger().and_then(|ledger| ledger.committed),
             broker_range: reading.and_then(|reading| reading.range),
             cached_messages: usage.messages,

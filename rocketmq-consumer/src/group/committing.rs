@@ -66,7 +66,7 @@ impl ConsumerGroup {
                 if !queue.may_commit() {
                     return None;
                 }
-                let (epoch, offset) = (queue.tenure.epoch, ledger.window.position());
+                let (epoch, offset) = (queue.tenure.epoch, ledger.position()?);
                 Some(OffsetCommit { queue: queue.tenure.queue.clone(), epoch, offset })
             });
             let offsets: Vec<_> = dirty.collect();

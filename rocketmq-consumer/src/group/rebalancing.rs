@@ -10,7 +10,7 @@ use rocketmq_route::MessageQueue;
 
 use super::{ConsumerGroup, closing::Phase};
 use crate::{
-    config::Model,
+    config::{Assignment, Model},
     delivery::Claim,
     io::{Action, Event, Failure, Leftovers, Now},
     queue::{ANSWER_GRACE, Acquiring, Lease, Stage},
@@ -79,6 +79,10 @@ impl ConsumerGroup {
     }
 
     fn begin_round(&mut self, now: Now) {
+        if self.config.assignment == Assignment::ByHand {
+            self.round.begin(now.monotonic, Questions::new(), now.monotonic);
+            return self.take_assigned(now);
+        }
         if self.config.model == Model::Broadcasting {
             self.round.begin(now.monotonic, Questions::new(), now.monotonic);
             return self.take_all(now);
@@ -191,7 +195,7 @@ impl ConsumerGroup {
 
     /// Makes `assigned` the queues of a topic that this member has. The answer says whether it has them now; one that
     /// was about to be given up first has to be gone.
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         now: Now,
         topic: &Arc<str>,
@@ -279,6 +283,7 @@ impl ConsumerGroup {
     /// Forgets a queue.
     pub(super) fn release(&mut self, slot: u32, left: Leftovers) {
         self.revoking.remove(&slot);
+        self.unvouched.remove(&slot);
         let Some(queue) = self.queues.remove(slot) else { return };
         self.budget.adjust(queue.bytes(), 0);
         self.starved -= usize::from(queue.is_starved());

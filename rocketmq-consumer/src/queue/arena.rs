@@ -41,7 +41,8 @@ impl Queues {
         let epoch = Epoch { slot, tenure };
         self.by_name.insert(queue.clone(), slot);
         let tenure = Tenure { queue, epoch, claim };
-        let queue = Queue { tenure, stage: Stage::Acquiring(acquiring), lease, in_line: false };
+        let stage = Stage::Acquiring(acquiring);
+        let queue = Queue { tenure, stage, lease, in_line: false, paused: false };
         self.slots[slot as usize] = Slot::Used(Box::new(queue));
         epoch
     }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Context, Tenure, window::Window};
 use crate::{
-    config::Model,
+    config::{Consumption, Model},
     delivery::{Delivery, Pulled},
     io::{Action, DeliveryId, Epoch, Event, Failure, Now, Outcome, SendBack},
     retry::{self, Step},
@@ -24,6 +24,26 @@ pub(crate) struct Held {
     pub(crate) local_attempts: u32,
     /// The number of the [`Taking`] that has handed it out last.
     pub(crate) taking: u32,
+}
+
+/// How far messages count as consumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    /// As far as they are settled.
+    Settled,
+    /// As far as somebody has vouched for them, if at all.
+    Vouched { up_to: Option<i64>, more_is_out: bool },
+}
+
+impl Mark {
+    fn at(consumption: Consumption, start: i64, committed: Option<i64>) -> Self {
+        let up_to = match consumption {
+            Consumption::Settled => return Self::Settled,
+            Consumption::Vouched { automatic: true } => Some(start),
+            Consumption::Vouched { automatic: false } => committed,
+        };
+        Self::Vouched { up_to, more_is_out: false }
+    }
 }
 
 /// Messages handed out at one moment.
@@ -60,6 +80,7 @@ impl Held {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     pub(crate) window: Window<Held>,
+    mark: Mark,
     /// What the broker has stored, as far as we know. `None` if it has nothing, or something that is wrong.
     pub(crate) committed: Option<i64>,
     /// When the last message was handed out, by the wall clock.
@@ -85,9 +106,10 @@ const LONGEST_REST: Duration = Duration::from_secs(30);
 pub(crate) const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 impl Ledger {
-    pub(crate) fn new(start: i64, committed: Option<i64>) -> Self {
+    pub(crate) fn new(consumption: Consumption, start: i64, committed: Option<i64>) -> Self {
         Self {
             window: Window::new(start),
+            mark: Mark::at(consumption, start, committed),
             committed,
             consumed_at: None,
             settling: Deadlines::default(),
@@ -100,13 +122,48 @@ impl Ledger {
     }
 
     /// Forgets everything and begins at another offset, which no broker has confirmed yet.
-    pub(crate) fn restart(&mut self, start: i64) {
-        *self = Self { consumed_at: self.consumed_at, ..Self::new(start, None) };
+    pub(crate) fn restart(&mut self, consumption: Consumption, start: i64) {
+        *self = Self { consumed_at: self.consumed_at, ..Self::new(consumption, start, None) };
+    }
+
+    /// The offset that may be committed, if any may.
+    pub(crate) fn position(&self) -> Option<i64> {
+        match self.mark {
+            Mark::Settled => Some(self.window.position()),
+            Mark::Vouched { up_to, .. } => up_to,
+        }
     }
 
     /// The position is not what the broker has stored.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.committed != Some(self.window.position())
+        self.position().is_some_and(|position| self.committed != Some(position))
+    }
+
+    /// Somebody vouches for what was handed out, or for what lies before an offset.
+    pub(crate) fn vouch(&mut self, before: Option<i64>) {
+        if matches!(self.mark, Mark::Vouched { .. }) {
+            let up_to = Some(before.unwrap_or_else(|| self.window.position()));
+            self.mark = Mark::Vouched { up_to, more_is_out: false };
+        }
+    }
+
+    /// Messages have been handed out that nobody has vouched for.
+    pub(crate) fn awaits_vouch(&self) -> bool {
+        matches!(self.mark, Mark::Vouched { more_is_out: true, .. })
+    }
+
+    /// Hands out up to `max` messages for good: whoever gets them vouches for them, or they come again to somebody.
+    pub(crate) fn hand_over(&mut self, epoch: Epoch, max: usize, now: Now) -> Vec<Delivery> {
+        let mut deliveries = Vec::with_capacity(max.min(self.window.waiting()));
+        self.window.take(max, |offset, held| deliveries.push(held.delivery(epoch, offset)));
+        for delivery in &deliveries {
+            self.window.ack(delivery.id.offset);
+        }
+        self.consumed_at = Some(now.wall);
+        if let Mark::Vouched { more_is_out, .. } = &mut self.mark {
+            *more_is_out |= !deliveries.is_empty();
+        }
+        deliveries
     }
 
     /// Hands out up to `max` messages.

@@ -26,7 +26,7 @@ pub use window::{Extent, Window};
 
 use crate::{
     config::{Config, Order},
-    delivery::Claim,
+    delivery::{Claim, Delivery},
     flow::{Budget, Limits},
     io::{
         Action, Epoch, Event, Failure, Leftovers, MoveCause, Now, Outcome, PullAnswer, Settlement,
@@ -45,6 +45,8 @@ pub(crate) struct Queue {
     pub(crate) lease: Lease,
     /// It stands in the line of queues with something to take.
     pub(crate) in_line: bool,
+    /// Neither pulled from nor handed out.
+    pub(crate) paused: bool,
 }
 
 /// A queue and the name of our time with it.
@@ -206,7 +208,7 @@ impl Queue {
         self.tenure.claim = Claim::new(ctx.now.monotonic, self.lease.ends());
         reading.cancel(before, ctx);
         let from = reading.ledger.window.next();
-        reading.restart(to);
+        reading.restart(ctx.config.consumption, to);
         let Tenure { queue, epoch, .. } = self.tenure.clone();
         ctx.out.event(Event::Moved { queue, before, epoch, from, to, cause });
         ctx.wishes.commit = true;
@@ -322,8 +324,18 @@ impl Queue {
     pub(crate) fn has_waiting(&self, order: Order) -> bool {
         let Stage::Reading(reading) = &self.stage else { return false };
         reading.ledger.window.waiting() > 0
+            && !self.paused
             && !reading.halted
             && (!order.is_strict() || reading.ledger.is_free())
+    }
+
+    /// Hands out up to `max` messages for good, which may make room to pull.
+    pub(crate) fn hand_over(&mut self, ctx: &mut Context<'_>, max: usize) -> Vec<Delivery> {
+        let epoch = self.tenure.epoch;
+        let Some(ledger) = self.ledger_mut() else { return Vec::new() };
+        let deliveries = ledger.hand_over(epoch, max, ctx.now);
+        self.after_settling(ctx);
+        deliveries
     }
 
     /// Sends back what handlers have had for too long, and looks whether there is progress.
@@ -364,7 +376,8 @@ impl Revoking {
 
     /// Nothing is to be waited for but the commit.
     pub(crate) fn is_drained(&self, now: Instant) -> bool {
-        self.ledger.window.out() == 0 || self.until <= now
+        let is_out = self.ledger.window.out() > 0 || self.ledger.awaits_vouch();
+        !is_out || self.until <= now
     }
 
     /// Nothing is to be waited for.
@@ -379,7 +392,7 @@ impl Revoking {
 
     pub(crate) fn leftovers(&self) -> Leftovers {
         Leftovers {
-            position: Some(self.ledger.window.position()),
+            position: self.ledger.position(),
             committed: !self.ledger.is_dirty(),
             undelivered: self.undelivered,
             unsettled: self.ledger.window.out(),

@@ -12,7 +12,7 @@ use super::{
     ledger::{ANSWER_GRACE, Held, Ledger},
 };
 use crate::{
-    config::{Config, Model},
+    config::{Config, Consumption, Model},
     delivery::Pulled,
     flow::Pressure,
     io::{Action, Epoch, Event, Failure, MoveCause, PullAnswer, PullPlan, PullStatus, PullToken},
@@ -65,7 +65,7 @@ pub(crate) struct Move {
 impl Reading {
     pub(crate) fn new(config: &Config, start: i64, committed: Option<i64>) -> Self {
         Self {
-            ledger: Ledger::new(start, committed),
+            ledger: Ledger::new(config.consumption, start, committed),
             pull: Pull::Off,
             range: None,
             pulled_at: None,
@@ -101,8 +101,8 @@ impl Reading {
         let deadline = now.monotonic + config.pull_timeout;
         self.sequence = self.sequence.wrapping_add(1);
         self.pulled_at = Some(now.wall);
-        let position = self.ledger.window.position();
-        let commits = config.model == Model::Clustering;
+        let position = self.ledger.position().filter(|position| *position > 0);
+        let commits = config.model == Model::Clustering && self.broker_id == 0;
         ctx.out.push(Action::Pull(PullPlan {
             pull: PullToken { epoch, sequence: self.sequence },
             queue,
@@ -110,7 +110,7 @@ impl Reading {
             max_messages: config.pull_batch,
             max_bytes: config.pull_batch_bytes,
             suspend: config.suspend,
-            commit_offset: (commits && position > 0 && self.broker_id == 0).then_some(position),
+            commit_offset: position.filter(|_| commits),
             broker_id: self.broker_id,
             sub_version: ctx.topic.map_or(0, |topic| topic.version),
             subscription: ctx
@@ -178,8 +178,8 @@ impl Reading {
     }
 
     /// Forgets all messages and begins at another offset, which no broker has confirmed yet.
-    pub(crate) fn restart(&mut self, start: i64) {
-        self.ledger.restart(start);
+    pub(crate) fn restart(&mut self, consumption: Consumption, start: i64) {
+        self.ledger.restart(consumption, start);
         self.halted = false;
     }
 

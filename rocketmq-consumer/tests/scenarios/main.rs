@@ -2,6 +2,7 @@
 
 mod closing;
 mod consuming;
+mod handed_over;
 mod ordered;
 mod pulling;
 mod rebalance;

@@ -310,6 +310,7 @@ impl Scenario {
     pub(crate) fn take(&mut self, max: usize) -> Vec<Delivery> {
         let batch = self.group.take(self.now, max);
         self.trace.push(format!("{:>9.3} take {max}: {batch:?}", self.clock()));
+        self.drain();
         batch.into_iter().flat_map(Batch::into_iter).collect()
     }
 
