@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
+
 /// A heartbeat (`remoting/protocol/heartbeat/HeartbeatData.java`). Members stand in the order Java writes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -65,75 +67,65 @@ pub struct SubscriptionData {
     pub topic: String,
 }
 
-/// How a group consumes (`ConsumeType.java`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ConsumeType {
-    /// The application pulls.
-    #[serde(rename = "CONSUME_ACTIVELY")]
-    Actively,
-    /// A push consumer.
-    #[default]
-    #[serde(rename = "CONSUME_PASSIVELY")]
-    Passively,
-    /// A push consumer that pops.
-    #[serde(rename = "CONSUME_POP")]
-    Pop,
+/// A subscription that a broker is to check (`remoting/protocol/body/CheckClientRequestBody.java`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CheckClientRequestBody {
+    /// The client.
+    pub client_id: String,
+    /// Its group.
+    pub group: String,
+    /// Of clients that have one of the first kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The subscription.
+    pub subscription_data: SubscriptionData,
 }
 
-/// Who gets a message (`MessageModel.java`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MessageModel {
-    /// Every member.
-    #[serde(rename = "BROADCASTING")]
-    Broadcasting,
-    /// One member.
-    #[default]
-    #[serde(rename = "CLUSTERING")]
-    Clustering,
-    /// Of lite topics (5.5.0 and later).
-    #[serde(rename = "LITE_SELECTIVE")]
-    LiteSelective,
-}
+words! {
+    /// How a group consumes (`ConsumeType.java`).
+    pub enum ConsumeType {
+        /// The application pulls.
+        Actively = "CONSUME_ACTIVELY",
+        /// A push consumer.
+        #[default]
+        Passively = "CONSUME_PASSIVELY",
+        /// A push consumer that pops.
+        Pop = "CONSUME_POP",
+    }
 
-/// Where a group starts to read (`ConsumeFromWhere.java`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ConsumeFromWhere {
-    /// Behind the last message.
-    #[default]
-    #[serde(
-        rename = "CONSUME_FROM_LAST_OFFSET",
-        alias = "CONSUME_FROM_LAST_OFFSET_AND_FROM_MIN_WHEN_BOOT_FIRST",
-        alias = "CONSUME_FROM_MIN_OFFSET",
-        alias = "CONSUME_FROM_MAX_OFFSET"
-    )]
-    LastOffset,
-    /// At the first message.
-    #[serde(rename = "CONSUME_FROM_FIRST_OFFSET")]
-    FirstOffset,
-    /// At a time.
-    #[serde(rename = "CONSUME_FROM_TIMESTAMP")]
-    Timestamp,
-}
+    /// Who gets a message (`MessageModel.java`).
+    pub enum MessageModel {
+        /// Every member.
+        Broadcasting = "BROADCASTING",
+        /// One member.
+        #[default]
+        Clustering = "CLUSTERING",
+        /// Of lite topics (5.5.0 and later).
+        LiteSelective = "LITE_SELECTIVE",
+    }
 
-/// How a subscription's expression is to be read (`common/filter/ExpressionType.java`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum ExpressionType {
-    /// Tags, joined by `||`; `*` is all.
-    #[default]
-    #[serde(rename = "TAG")]
-    Tag,
-    /// A condition over properties, judged by the broker.
-    #[serde(rename = "SQL92")]
-    Sql92,
-}
+    /// Where a group starts to read (`ConsumeFromWhere.java`). Words that Java has given up mean the first one, as to Java.
+    pub enum ConsumeFromWhere {
+        /// Behind the last message.
+        #[default]
+        LastOffset = "CONSUME_FROM_LAST_OFFSET"
+            | "CONSUME_FROM_LAST_OFFSET_AND_FROM_MIN_WHEN_BOOT_FIRST"
+            | "CONSUME_FROM_MIN_OFFSET"
+            | "CONSUME_FROM_MAX_OFFSET",
+        /// At the first message.
+        FirstOffset = "CONSUME_FROM_FIRST_OFFSET",
+        /// At a time.
+        Timestamp = "CONSUME_FROM_TIMESTAMP",
+    }
 
-impl ExpressionType {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tag => "TAG",
-            Self::Sql92 => "SQL92",
-        }
+    /// How a subscription's expression is to be read (`common/filter/ExpressionType.java`).
+    pub enum ExpressionType {
+        /// Tags, joined by `||`; `*` is all.
+        #[default]
+        Tag = "TAG",
+        /// A condition over properties, judged by the broker.
+        Sql92 = "SQL92",
     }
 }
 

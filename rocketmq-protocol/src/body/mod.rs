@@ -3,27 +3,44 @@
 //! Servers write them with fastjson, which is not always JSON: [`decode`] reads both. Names are upstream's; members that a server
 //! leaves out, writes as null or has added since are no errors.
 
+pub mod assignment;
+pub mod auth;
+pub mod batch_ack;
+pub mod broker;
+pub mod connection;
+pub mod controller;
+pub mod direct_consume;
+pub mod group;
+pub mod heartbeat;
+pub mod lite;
+pub mod offset;
+pub mod queue_lock;
+pub mod route;
+pub mod running_info;
+pub mod static_topic;
+pub mod statistics;
+pub mod subscription_group;
+pub mod topic;
+
+mod base64;
 mod fastjson;
-mod group;
-mod heartbeat;
-mod queue_lock;
-mod route;
+mod queue_table;
+mod words;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
-pub use group::ConsumerIds;
-pub use heartbeat::{
-    ConsumeFromWhere, ConsumeType, ConsumerData, ExpressionType, HeartbeatData, MessageModel,
-    ProducerData, SubscriptionData,
+pub use self::{
+    assignment::*, auth::*, batch_ack::*, broker::*, connection::*, controller::*,
+    direct_consume::*, group::*, heartbeat::*, lite::*, offset::*, queue_lock::*,
+    queue_table::QueueTable, route::*, running_info::*, static_topic::*, statistics::*,
+    subscription_group::*, topic::*,
 };
-pub use queue_lock::{LockBatchRequestBody, LockBatchResponseBody, UnlockBatchRequestBody};
-pub use route::{BrokerData, ClusterInfo, QueueData, TopicRouteData};
 
 /// A queue as bodies name it (`common/message/MessageQueue.java`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct MessageQueue {
     /// The broker's name.
     pub broker_name: String,
@@ -34,12 +51,9 @@ pub struct MessageQueue {
 }
 
 /// A body that cannot be read.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DecodeBodyError {
-    /// Not JSON, not what fastjson writes either, or not the shape that was asked for.
-    #[error("a body that is not the expected JSON document")]
-    Json(#[source] serde_json::Error),
     /// Neither JSON nor fastjson's dialect of it.
     #[error("a body that is no JSON, at byte {at}: {what}")]
     Syntax {
@@ -48,33 +62,35 @@ pub enum DecodeBodyError {
         /// What was expected or found there.
         what: &'static str,
     },
+    /// JSON of another shape than the one that was asked for.
+    #[error("a body of another shape, at byte {at}: {what}")]
+    Shape {
+        /// Where reading stopped.
+        at: usize,
+        /// What was expected and found there.
+        what: String,
+    },
     /// fastjson before 5.4.0 may write a repeated object as a reference to the first; nothing else is known about it.
     #[error("a body with a reference (`$ref`) at byte {0}")]
     Reference(usize),
 }
 
-/// Reads a JSON body: strictly first, as fastjson writes it if that fails.
+/// Reads a JSON body, in fastjson's dialect or not.
+///
+/// Members that are null count as absent, as do null elements of lists; members that nobody asked for are skipped; numbers may
+/// come as text.
 ///
 /// # Errors
 ///
 /// See [`DecodeBodyError`].
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeBodyError> {
-    match serde_json::from_slice(bytes) {
-        Ok(value) => Ok(value),
-        Err(strict) => {
-            let strict = DecodeBodyError::Json(strict);
-            let normal = fastjson::normalise(bytes)?;
-            // Text that is no different was strict already: its own error says more.
-            if normal.as_slice() == bytes {
-                return Err(strict);
-            }
-            serde_json::from_slice(&normal).map_err(DecodeBodyError::Json)
-        }
-    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| DecodeBodyError::Syntax { at: error.valid_up_to(), what: "not UTF-8" })?;
+    fastjson::read(text)
 }
 
-/// Writes a JSON body.
+/// Writes a JSON body, the way Java reads it: see [`QueueTable`].
 pub fn encode<T: Serialize>(value: &T) -> Bytes {
-    // The bodies of this crate have string keys and no types that can fail.
-    serde_json::to_vec(value).unwrap_or_default().into()
+    // The bodies of this crate have no types that can fail.
+    fastjson::write(value).unwrap_or_default().into()
 }

@@ -2,28 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+
+use super::TopicQueueMappingInfo;
 
 /// Who serves the queues of a topic (`remoting/protocol/route/TopicRouteData.java`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TopicRouteData {
     /// The brokers.
-    #[serde(deserialize_with = "null_as_default")]
     pub broker_datas: Vec<BrokerData>,
     /// Historic.
-    #[serde(deserialize_with = "null_as_default")]
     pub filter_server_table: BTreeMap<String, Vec<String>>,
     /// `broker:queues`, joined by semicolons: the queues to send to, in their order, for topics configured so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_topic_conf: Option<String>,
     /// The queues of each broker.
-    #[serde(deserialize_with = "null_as_default")]
     pub queue_datas: Vec<QueueData>,
-    /// The mapping of a static topic, as it came.
+    /// Which queues of a static topic each broker holds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub topic_queue_mapping_by_broker: Option<Value>,
+    pub topic_queue_mapping_by_broker: Option<BTreeMap<String, TopicQueueMappingInfo>>,
 }
 
 /// The addresses under one broker name (`remoting/protocol/route/BrokerData.java`).
@@ -31,7 +29,6 @@ pub struct TopicRouteData {
 #[serde(rename_all = "camelCase", default)]
 pub struct BrokerData {
     /// `host:port` by broker id; 0 is the master.
-    #[serde(deserialize_with = "null_as_default")]
     pub broker_addrs: BTreeMap<i64, String>,
     /// The name.
     pub broker_name: String,
@@ -66,17 +63,29 @@ pub struct QueueData {
 #[serde(rename_all = "camelCase", default)]
 pub struct ClusterInfo {
     /// The addresses by broker name.
-    #[serde(deserialize_with = "null_as_default")]
     pub broker_addr_table: BTreeMap<String, BrokerData>,
     /// The broker names by cluster.
-    #[serde(deserialize_with = "null_as_default")]
     pub cluster_addr_table: BTreeMap<String, Vec<String>>,
 }
 
-fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+/// The addresses under one broker name, asked for by it (`remoting/protocol/body/BrokerMemberGroup.java`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BrokerMemberGroup {
+    /// `host:port` by broker id; 0 is the master.
+    pub broker_addrs: BTreeMap<i64, String>,
+    /// The name.
+    pub broker_name: String,
+    /// The cluster it belongs to.
+    pub cluster: String,
+}
+
+/// The answer to that question (`GetBrokerMemberGroupResponseBody.java`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GetBrokerMemberGroupResponseBody {
+    /// No addresses, if nobody knows the broker.
+    pub broker_member_group: BrokerMemberGroup,
 }
 
 #[cfg(test)]

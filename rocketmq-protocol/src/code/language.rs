@@ -1,5 +1,10 @@
 //! Languages of clients: they show in connection listings.
 
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, Unexpected},
+};
+
 use super::codes;
 
 codes! {
@@ -42,5 +47,20 @@ impl LanguageCode {
         let known =
             |code: &&Self| code.name().is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name));
         Self::ALL.iter().find(known).copied()
+    }
+}
+
+/// As its name; a number without one is [`OTHER`](Self::OTHER).
+impl Serialize for LanguageCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name().unwrap_or("OTHER"))
+    }
+}
+
+impl<'de> Deserialize<'de> for LanguageCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let unexpected = || D::Error::invalid_value(Unexpected::Str(&name), &"a language");
+        Self::from_name(name.as_bytes()).ok_or_else(unexpected)
     }
 }

@@ -2,11 +2,16 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The release of whoever wrote a command: an ordinal of `common/MQVersion.java`.
 ///
 /// Regular releases are the odd numbers. Servers look at it in few places; the constants that end in `_GATE` name
 /// those a client cares about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct Version(pub i32);
 
 impl Version {

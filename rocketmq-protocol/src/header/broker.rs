@@ -9,7 +9,7 @@ super::headers! {
 
     /// Which version of the options that is (`GetBrokerConfigResponseHeader.java`).
     GetBrokerConfigResponseHeader {
-        /// A `DataVersion` as JSON.
+        /// A [`DataVersion`](crate::body::DataVersion) as JSON.
         version: Text = "version",
     }
 

@@ -36,7 +36,7 @@ super::headers! {
 
     /// That one (`GetBrokerAclConfigResponseHeader.java`).
     GetBrokerAclConfigResponseHeader {
-        /// A `DataVersion` as JSON.
+        /// A [`DataVersion`](crate::body::DataVersion) as JSON.
         version: Text = "version",
         all_acl_file_version: Option<Text> = "allAclFileVersion",
         broker_name: Text = "brokerName",

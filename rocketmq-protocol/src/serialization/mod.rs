@@ -15,7 +15,7 @@ use crate::{
     header::Header,
 };
 
-pub(crate) use scan::PlainPairs;
+pub(crate) use scan::{PlainPairs, unescape};
 
 /// The form of a header: the serialize type byte of its frame (`remoting/protocol/SerializeType.java`).
 ///

@@ -276,7 +276,8 @@ fn hex_unit(text: &[u8]) -> Option<u16> {
     })
 }
 
-fn unescape(raw: &[u8]) -> Vec<u8> {
+/// The characters of a string whose escapes have been checked.
+pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
