@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Refused,
     /// A server answered with something that this client cannot read.
     Protocol,
+    /// A received message was settled after its time was over: it may have come again already.
+    Expired,
     /// The client, producer or consumer was shut down.
     Closed,
 }
@@ -99,7 +101,9 @@ impl Error {
     /// Sends have already been tried again, on another broker where there is one, before their error is returned.
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Invalid | ErrorKind::Closed | ErrorKind::Protocol => false,
+            ErrorKind::Invalid | ErrorKind::Closed | ErrorKind::Expired | ErrorKind::Protocol => {
+                false
+            }
             ErrorKind::Refused => self.0.code.is_some_and(passes_with_time),
             ErrorKind::NameServer
             | ErrorKind::TopicNotFound

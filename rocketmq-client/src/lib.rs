@@ -56,8 +56,8 @@ pub use call::Call;
 pub use client::{Client, ClientBuilder};
 pub use consumer::{
     Damaged, Delivery, Filter, Handler, IntoOutcome, Outcome, PullCall, PullConsumer,
-    PullConsumerBuilder, PullStatus, Pulled, PushConsumer, PushConsumerBuilder, ShutdownReport,
-    StartFrom, Verdict,
+    PullConsumerBuilder, PullStatus, Pulled, PushConsumer, PushConsumerBuilder, Received,
+    ShutdownReport, SimpleConsumer, SimpleConsumerBuilder, StartFrom, Verdict,
 };
 pub use error::{BoxError, Error, ErrorKind};
 pub use message::Message;

@@ -418,6 +418,11 @@ impl MockCluster {
         self.shared.world().brokers.get(broker)?.broker.stored_offset(group, topic, queue_id)
     }
 
+    /// How many messages a group has popped from a broker and neither acknowledged nor lost to time.
+    pub fn popped(&self, broker: &str, group: &str) -> usize {
+        self.shared.world().brokers.get(broker).map_or(0, |seat| seat.broker.popped(group))
+    }
+
     /// The client ids that a broker knows as members of a group.
     pub fn members(&self, broker: &str, group: &str) -> Vec<String> {
         self.shared

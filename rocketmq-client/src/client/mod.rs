@@ -34,7 +34,7 @@ pub(crate) use identity::wall_millis;
 
 use crate::{
     Call, Error,
-    consumer::{PullConsumerBuilder, PushConsumerBuilder},
+    consumer::{PullConsumerBuilder, PushConsumerBuilder, SimpleConsumerBuilder},
     producer::ProducerBuilder,
 };
 use inbound::Inbound;
@@ -175,6 +175,11 @@ impl Client {
     #[doc(alias = "DefaultMQPullConsumer")]
     pub fn pull_consumer(&self, group: impl Into<Arc<str>>) -> PullConsumerBuilder {
         PullConsumerBuilder::new(self.clone(), group.into())
+    }
+
+    /// A consumer of this group that receives and acknowledges messages one by one, to be started. For brokers from 5.0 on.
+    pub fn simple_consumer(&self, group: impl Into<Arc<str>>) -> SimpleConsumerBuilder {
+        SimpleConsumerBuilder::new(self.clone(), group.into())
     }
 
     /// Stops everything that belongs to this client: what its producers have admitted is still sent, then upkeep and

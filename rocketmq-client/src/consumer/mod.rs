@@ -7,11 +7,13 @@ mod filter;
 mod handler;
 mod offsets;
 mod outcome;
+mod popping;
 mod presence;
 mod pull;
 mod pulling;
 mod push;
 mod requests;
+mod simple;
 mod work_queue;
 mod workers;
 
@@ -23,3 +25,4 @@ pub use outcome::{IntoOutcome, Outcome, Verdict};
 pub use pull::{Damaged, PullCall, PullConsumer, PullConsumerBuilder, Pulled};
 pub use push::{PushConsumer, ShutdownReport};
 pub use rocketmq_consumer::{PullStatus, StartFrom};
+pub use simple::{Received, SimpleConsumer, SimpleConsumerBuilder};

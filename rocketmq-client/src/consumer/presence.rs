@@ -66,6 +66,14 @@ impl Presence {
         }
     }
 
+    /// Brokers are told that the group does not read this topic any more.
+    pub(super) fn reads_no_longer(&self, topic: &str) {
+        let mut known = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.remove(topic).is_some() {
+            self.announce(&known);
+        }
+    }
+
     fn announce(&self, subscriptions: &BTreeMap<String, SubscriptionData>) {
         let data = ConsumerData {
             consume_type: ConsumeType::Actively,

@@ -182,7 +182,11 @@ impl Requests {
 
 /// The fields that let a proxy find the broker.
 pub(super) fn towards(queue: &MessageQueue) -> TopicFields {
-    let broker_name = Some(Text::from(&queue.broker_name));
+    to_broker(&Text::from(&queue.broker_name))
+}
+
+pub(super) fn to_broker(name: &Text) -> TopicFields {
+    let broker_name = Some(name.clone());
     TopicFields { logical: None, rpc: RpcFields { broker_name, ..RpcFields::default() } }
 }
 

@@ -6,6 +6,7 @@ mod connect;
 mod consume;
 mod pull;
 mod send;
+mod simple;
 
 use std::{future::Future, time::Duration};
 

@@ -37,8 +37,8 @@ async fn a_queue_is_read_to_its_end() {
         }
         assert_eq!(pulled.status, PullStatus::Found);
     }
-    let expected: Vec<_> = (0..70).map(|number| number.to_string().into_bytes()).collect();
-    assert_eq!((bodies, offset), (expected.into_iter().map(Into::into).collect(), 70));
+    let expected: Vec<bytes::Bytes> = (0..70).map(|number| number.to_string().into()).collect();
+    assert_eq!((bodies, offset), (expected, 70));
 }
 
 #[tokio::test]

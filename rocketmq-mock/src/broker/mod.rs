@@ -2,6 +2,7 @@
 
 mod group;
 mod offset;
+mod pop;
 mod pull;
 mod send;
 mod topic;
@@ -16,6 +17,7 @@ use rocketmq_protocol::{
 
 use crate::log::{Draft, Log, QueueKey};
 use group::ConsumerGroups;
+use pop::Pops;
 use pull::Held;
 
 /// A connection, as the servers know it.
@@ -50,6 +52,7 @@ pub(crate) struct Broker {
     offsets: BTreeMap<(Arc<str>, QueueKey), i64>,
     groups: ConsumerGroups,
     held: Vec<Held>,
+    pops: Pops,
     /// Messages that are to be delivered later.
     delayed: BTreeMap<(i64, u64), Draft>,
     delayed_count: u64,
@@ -81,6 +84,7 @@ impl Broker {
             offsets: BTreeMap::new(),
             groups: ConsumerGroups::default(),
             held: Vec::new(),
+            pops: Pops::default(),
             delayed: BTreeMap::new(),
             delayed_count: 0,
             delay_step,
@@ -98,6 +102,13 @@ impl Broker {
             }
             RequestCode::CONSUMER_SEND_MSG_BACK => self.send_back(now, from, request, &mut out),
             RequestCode::PULL_MESSAGE => self.pull(now, from, request),
+            RequestCode::POP_MESSAGE => self.pop(now, from, request),
+            RequestCode::NOTIFICATION => self.notification(now, from, request),
+            RequestCode::ACK_MESSAGE => self.ack(request).map(Some),
+            RequestCode::BATCH_ACK_MESSAGE => self.batch_ack(request).map(Some),
+            RequestCode::CHANGE_MESSAGE_INVISIBLETIME => {
+                self.change_invisible(now, request).map(Some)
+            }
             RequestCode::QUERY_CONSUMER_OFFSET => self.query_offset(request).map(Some),
             RequestCode::UPDATE_CONSUMER_OFFSET => self.update_offset(request).map(Some),
             RequestCode::GET_MAX_OFFSET => self.max_offset(request).map(Some),
@@ -132,6 +143,7 @@ impl Broker {
             self.store(draft, now, &mut out);
         }
         self.expire_held(now, &mut out);
+        self.expire_pops(now, &mut out);
         out
     }
 
@@ -139,6 +151,7 @@ impl Broker {
     pub(crate) fn disconnected(&mut self, peer: Peer) -> Vec<Outgoing> {
         let mut out = Vec::new();
         self.held.retain(|held| held.peer != peer);
+        self.pops.disconnected(peer);
         let changed = self.groups.disconnected(peer);
         self.notify(changed, &mut out);
         out
@@ -148,6 +161,7 @@ impl Broker {
     pub(crate) fn restarted(&mut self) {
         self.groups = ConsumerGroups::default();
         self.held.clear();
+        self.pops.restarted();
     }
 
     /// A request of the broker's own. It numbers them as it likes.

@@ -179,6 +179,7 @@ impl Broker {
             ..SendMessageResponseHeader::default()
         };
         self.answer_held(&key, now, out);
+        self.answer_pops(&key.0, now, out);
         header
     }
 }
