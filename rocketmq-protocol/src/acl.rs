@@ -19,6 +19,7 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
+#[cfg(feature = "acl-sha256")]
 use sha2::Sha256;
 use thiserror::Error;
 
@@ -44,6 +45,7 @@ pub struct Signer {
 #[derive(Clone)]
 enum KeyedMac {
     Sha1(Hmac<Sha1>),
+    #[cfg(feature = "acl-sha256")]
     Sha256(Hmac<Sha256>),
 }
 
@@ -55,6 +57,7 @@ pub enum SigningAlgorithm {
     #[default]
     HmacSha1,
     /// What upstream names besides, for servers that are changed to check it.
+    #[cfg(feature = "acl-sha256")]
     HmacSha256,
 }
 
@@ -96,6 +99,7 @@ impl Signer {
         // HMAC takes keys of any length; only the trait's signature knows of one that does not fit.
         let mac = match algorithm {
             SigningAlgorithm::HmacSha1 => Hmac::new_from_slice(secret_key).map(KeyedMac::Sha1),
+            #[cfg(feature = "acl-sha256")]
             SigningAlgorithm::HmacSha256 => Hmac::new_from_slice(secret_key).map(KeyedMac::Sha256),
         };
         let mac = mac.map_err(|_| EmptyKey)?;
@@ -182,6 +186,7 @@ impl KeyedMac {
         }
         match self {
             Self::Sha1(keyed) => digest(keyed, parts),
+            #[cfg(feature = "acl-sha256")]
             Self::Sha256(keyed) => digest(keyed, parts),
         }
     }
