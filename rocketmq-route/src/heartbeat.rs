@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use rocketmq_protocol::body::{ConsumerData, HeartbeatData, ProducerData};
+use rocketmq_protocol::{
+    body::{self, ConsumerData, HeartbeatData, ProducerData},
+    header::HeartbeatResponseHeader,
+};
 
 use crate::{RouteTable, topic_route::MASTER};
 
@@ -44,6 +47,69 @@ impl Groups {
     }
 }
 
+/// Which brokers hold the subscriptions of this client already, so that a short heartbeat will do
+/// (`MQClientInstance.sendHeartbeatToBrokerV2`).
+///
+/// A broker tells in its answer whether it understands short ones, and whether it held other subscriptions until now. What is
+/// remembered lasts for one connection: who has restarted has forgotten everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Briefed(BTreeMap<Arc<str>, i32>);
+
+impl Briefed {
+    /// What to tell a broker: all of it, unless it has it.
+    pub fn message(&self, address: &str, full: &HeartbeatData) -> HeartbeatData {
+        let fingerprint = fingerprint(full);
+        let mut message = HeartbeatData { heartbeat_fingerprint: fingerprint, ..full.clone() };
+        if self.0.get(address) == Some(&fingerprint) {
+            message.without_sub = true;
+            for consumer in &mut message.consumer_data_set {
+                consumer.subscription_data_set.clear();
+            }
+        }
+        message
+    }
+
+    /// A broker has answered a message.
+    pub fn answered(
+        &mut self,
+        address: &Arc<str>,
+        message: &HeartbeatData,
+        answer: &HeartbeatResponseHeader,
+    ) {
+        let understood = answer.supports_v2 == Some(true);
+        if understood && answer.subscription_changed != Some(true) {
+            self.0.insert(Arc::clone(address), message.heartbeat_fingerprint);
+        } else {
+            self.0.remove(address);
+        }
+    }
+
+    /// A broker has to be told all of it again: it was reconnected to, or the groups have been rebalanced.
+    pub fn forget(&mut self, address: &str) {
+        self.0.remove(address);
+    }
+}
+
+/// A number for the subscriptions of a heartbeat. The same on every member that subscribes to the same: the id of the client and
+/// the versions of subscriptions are left out. Never 0, which brokers take for the first kind of heartbeat.
+fn fingerprint(full: &HeartbeatData) -> i32 {
+    let mut canonical = HeartbeatData {
+        client_id: String::new(),
+        heartbeat_fingerprint: 0,
+        without_sub: false,
+        ..full.clone()
+    };
+    for consumer in &mut canonical.consumer_data_set {
+        consumer.subscription_data_set.iter_mut().for_each(|data| data.sub_version = 0);
+        consumer.subscription_data_set.sort_by(|a, b| a.topic.cmp(&b.topic));
+    }
+    // FNV-1a: brokers only compare it, and Java's own hash differs between its versions.
+    let hash = body::encode(&canonical)
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    hash.max(1).cast_signed()
+}
+
 #[cfg(test)]
 mod tests {
 
@@ -51,6 +117,52 @@ mod tests {
 
     use super::*;
     use crate::TopicRoute;
+
+    fn heartbeat(topic: &str, version: i64) -> HeartbeatData {
+        use rocketmq_protocol::body::SubscriptionData;
+        let subscription = SubscriptionData {
+            topic: topic.into(),
+            sub_version: version,
+            ..SubscriptionData::default()
+        };
+        let consumer = ConsumerData {
+            group_name: "g".into(),
+            subscription_data_set: vec![subscription],
+            ..ConsumerData::default()
+        };
+        HeartbeatData {
+            client_id: "id".into(),
+            consumer_data_set: vec![consumer],
+            ..HeartbeatData::default()
+        }
+    }
+
+    #[test]
+    fn f19_a_broker_that_asks_for_all_of_it_gets_all_of_it() {
+        let (mut briefed, address) = (Briefed::default(), Arc::from("b:1"));
+        let answer = |supports_v2, subscription_changed| HeartbeatResponseHeader {
+            supports_v2: Some(supports_v2),
+            subscription_changed: Some(subscription_changed),
+        };
+        let full = heartbeat("t", 1);
+        let is_short =
+            |briefed: &Briefed, full: &HeartbeatData| briefed.message("b:1", full).without_sub;
+        let message = briefed.message("b:1", &full);
+        assert!(!message.without_sub && message.heartbeat_fingerprint != 0);
+        briefed.answered(&address, &message, &answer(true, false));
+        assert!(is_short(&briefed, &full));
+        assert!(is_short(&briefed, &heartbeat("t", 2)), "a version is no news");
+        assert!(!is_short(&briefed, &heartbeat("other", 1)));
+
+        briefed.answered(&address, &message, &answer(true, true));
+        assert!(!is_short(&briefed, &full), "it held another subscription");
+        briefed.answered(&address, &message, &answer(true, false));
+        briefed.forget("b:1");
+        assert!(!is_short(&briefed, &full), "it was reconnected to");
+        briefed.answered(&address, &message, &answer(false, false));
+        briefed.answered(&address, &message, &HeartbeatResponseHeader::default());
+        assert!(!is_short(&briefed, &full), "it does not understand short ones");
+    }
 
     #[test]
     fn slaves_hear_of_consumers_only() {

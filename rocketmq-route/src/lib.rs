@@ -20,12 +20,12 @@ mod table;
 pub mod topic_route;
 
 pub use fault::{Contact, FaultTable, Penalties};
-pub use heartbeat::{Groups, HEARTBEAT_INTERVAL, INNER_PRODUCER_GROUP};
+pub use heartbeat::{Briefed, Groups, HEARTBEAT_INTERVAL, INNER_PRODUCER_GROUP};
 pub use name_servers::{NameServerListError, NameServers};
 pub use queue::MessageQueue;
 pub use refresh::{REFRESH_INTERVAL, RETRY_INTERVAL, RefreshSchedule};
 pub use select::{SendPlan, queue_by_hash};
-pub use table::{DENIAL_CONFIRMED_AFTER, RouteChange, RouteTable};
+pub use table::{DENIAL_CONFIRMED_AFTER, RouteChange, RouteTable, UNUSED_AFTER};
 pub use topic_route::TopicRoute;
 
 /// Some instant, for tests: there is no other way to make one.

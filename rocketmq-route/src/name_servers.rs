@@ -51,6 +51,16 @@ impl NameServers {
         }
     }
 
+    /// Takes another list. Whoever is asked first stays so if the list has it. Returns the servers that are gone.
+    pub fn replace(&mut self, list: Self) -> Vec<Arc<str>> {
+        let first = self.addresses.get(self.preferred).cloned();
+        let old = std::mem::replace(self, list).addresses;
+        if let Some(first) = first {
+            self.answered(&first);
+        }
+        old.into_iter().filter(|address| !self.addresses.contains(address)).collect()
+    }
+
     /// Every server once, in the order in which to try them.
     pub fn candidates(&self) -> impl Iterator<Item = &Arc<str>> {
         let (tried_last, tried_first) =
@@ -103,6 +113,16 @@ mod tests {
         assert_eq!(NameServers::parse(" ; ", 0), Err(NameServerListError::Empty));
         assert_eq!(NameServers::parse("a", 0), Err(NameServerListError::Port("a".into())));
         assert_eq!(NameServers::parse("a:x", 0), Err(NameServerListError::Port("a:x".into())));
+    }
+
+    #[test]
+    fn a_new_list_keeps_what_it_can() {
+        let mut servers = NameServers::parse("a:1;b:1;c:1", 1).unwrap();
+        let gone = servers.replace(NameServers::parse("d:1;b:1", 0).unwrap());
+        assert_eq!(order(&servers), "bd");
+        assert_eq!(gone, [Arc::from("a:1"), Arc::from("c:1")]);
+        servers.replace(NameServers::parse("x:1;y:1", 1).unwrap());
+        assert_eq!(order(&servers), "yx");
     }
 
     #[test]

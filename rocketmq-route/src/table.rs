@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,6 +14,9 @@ use crate::{MessageQueue, TopicRoute, topic_route::Addresses, topic_route::MASTE
 /// How long a name server has to go on denying a topic before its known route is believed to be gone. A name server
 /// that has just started knows no topic until the brokers have registered again, which they do every 30 s.
 pub const DENIAL_CONFIRMED_AFTER: Duration = Duration::from_secs(90);
+
+/// How long nobody may ask for a route before it is no longer kept up to date. It is asked for again when somebody does.
+pub const UNUSED_AFTER: Duration = Duration::from_secs(600);
 
 /// Every route a client holds, and the addresses of the brokers in them.
 ///
@@ -26,6 +32,16 @@ pub struct RouteTable {
 struct Entry {
     route: Arc<TopicRoute>,
     denied_since: Option<Instant>,
+    /// Somebody has looked since this was last asked; all clones of a table share it.
+    used: Arc<AtomicBool>,
+    unused_since: Option<Instant>,
+}
+
+impl Entry {
+    fn new(route: TopicRoute) -> Self {
+        let used = Arc::new(AtomicBool::new(true));
+        Self { route: Arc::new(route), denied_since: None, used, unused_since: None }
+    }
 }
 
 /// What an answer of a name server has changed.
@@ -57,9 +73,14 @@ impl RouteTable {
                 held.denied_since = None;
                 RouteChange::Same
             }
-            _ => {
-                let entry = Entry { route: Arc::new(route), denied_since: None };
-                self.routes.insert(Arc::clone(topic), entry);
+            held => {
+                match held {
+                    Some(held) => {
+                        held.route = Arc::new(route);
+                        held.denied_since = None;
+                    }
+                    None => _ = self.routes.insert(Arc::clone(topic), Entry::new(route)),
+                }
                 self.forget_unused_brokers();
                 RouteChange::Changed
             }
@@ -92,9 +113,24 @@ impl RouteTable {
         self.brokers.retain(|name, _| used.contains(name));
     }
 
-    /// The route of a topic.
+    /// The route of a topic. Asking for it keeps it from [falling out of use](Self::is_unused).
     pub fn route(&self, topic: &str) -> Option<&Arc<TopicRoute>> {
-        self.routes.get(topic).map(|held| &held.route)
+        let held = self.routes.get(topic)?;
+        // Many read, and a write that changes nothing would still take the cache line from all of them.
+        if !held.used.load(Relaxed) {
+            held.used.store(true, Relaxed);
+        }
+        Some(&held.route)
+    }
+
+    /// Whether nobody has asked for a topic's route for [`UNUSED_AFTER`]. To be called from time to time.
+    pub fn is_unused(&mut self, topic: &str, now: Instant) -> bool {
+        let Some(held) = self.routes.get_mut(topic) else { return false };
+        if held.used.swap(false, Relaxed) {
+            held.unused_since = Some(now);
+        }
+        let since = *held.unused_since.get_or_insert(now);
+        now.duration_since(since) >= UNUSED_AFTER
     }
 
     /// Every topic that has a route.
@@ -199,6 +235,21 @@ mod tests {
         assert_eq!(table.deny("t", later(190)), RouteChange::Removed);
         assert_eq!(table.route("t"), None);
         assert_eq!(table.deny("never heard of", now), RouteChange::Same);
+    }
+
+    #[test]
+    fn a_route_that_nobody_asks_for_falls_out_of_use() {
+        let (mut table, topic, now) = (RouteTable::default(), Arc::from("t"), crate::any_instant());
+        table.apply(&topic, route(&[("a", &[0])]), now);
+        let later = |seconds| now + Duration::from_secs(seconds);
+        assert!(!table.is_unused("t", later(0)));
+        assert!(!table.is_unused("t", later(599)));
+        let published = table.clone();
+        assert!(published.route("t").is_some(), "a reader of another clone");
+        assert!(!table.is_unused("t", later(600)));
+        assert!(!table.is_unused("t", later(1_199)));
+        assert!(table.is_unused("t", later(1_200)));
+        assert!(!table.is_unused("never heard of", later(0)));
     }
 
     #[test]
