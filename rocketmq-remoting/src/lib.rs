@@ -5,6 +5,8 @@ mod backoff;
 mod channel;
 mod config;
 mod connection;
+#[cfg(feature = "acl")]
+mod credentials;
 mod dial;
 mod error;
 mod hook;
@@ -28,12 +30,14 @@ pub use backoff::Backoff;
 pub use channel::{Answer, Channel, Reply, Submitted};
 pub use config::Config;
 pub use connection::{Connection, Io};
+#[cfg(feature = "acl")]
+pub use credentials::{Credentials, Signing};
 pub use dial::{ConnectFuture, Connector, ResolveFuture, Resolver, SystemResolver, TcpConnector};
 pub use error::{CallError, CloseReason, DialError, NotSent, Refusal, Unanswered};
 pub use hook::RpcHook;
 pub use inbound::{HandlerFuture, NoRequests, RequestHandler};
 pub use mailbox::Mailbox;
-pub use pool::Remoting;
+pub use pool::{AddressState, Remoting};
 pub use proxy_header::ProxyHeader;
 #[cfg(feature = "socks")]
 pub use socks::{SocksProxies, SocksProxiesError, SocksProxy};

@@ -163,7 +163,10 @@ impl Link {
             flags: if expects_answer { Flags::REQUEST } else { Flags::ONEWAY },
             remark: None,
         };
-        let form = form_for(R::CODE, form);
+        let form = match &hooked {
+            Some(command) if has_empty_field(command) => Serialization::Json,
+            _ => form_for(R::CODE, form),
+        };
         let row = expects_answer.then_some(opaque);
         let queued = state.queue(row, body, admission, |body_len, buffer| match &mut hooked {
             None => encode_head(&head, request, &[], body_len, form, buffer),
@@ -425,6 +428,12 @@ impl Waiter {
 
 fn queue_limit(config: &Config) -> usize {
     config.queued_bytes.clamp(1, 1 << 30)
+}
+
+/// In the binary form servers read an empty value as null, which they sign as four letters: a signature over the empty value
+/// is refused (`remoting/protocol/RocketMQSerializable.java`).
+fn has_empty_field(command: &Command) -> bool {
+    command.ext_fields.iter().any(|field| field.value.bytes().is_empty())
 }
 
 /// The binary form has 16 bits for the code.

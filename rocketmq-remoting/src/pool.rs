@@ -29,7 +29,7 @@ use tokio::{
 
 use crate::{
     Answer, CallError, Channel, CloseReason, Config, Connection, Connector, DialError, NotSent,
-    RequestHandler, Tasks,
+    RequestHandler, Stats, Tasks,
 };
 
 /// A connection that ends so soon, and not by our doing, counts as a failed attempt: a peer that accepts and hangs up
@@ -46,6 +46,8 @@ struct Pool {
     handler: Arc<dyn RequestHandler>,
     tasks: Tasks,
     entries: Mutex<HashMap<Arc<str>, Entry>>,
+    /// What closed connections had counted.
+    closed: Mutex<Stats>,
 }
 
 /// What is known of an address.
@@ -71,6 +73,7 @@ impl Remoting {
             handler: Arc::new(handler),
             tasks: tasks.child("connections"),
             entries: Mutex::default(),
+            closed: Mutex::default(),
         }))
     }
 
@@ -152,6 +155,24 @@ impl Remoting {
         self.0.lock().values().filter_map(open).filter(Channel::is_open).collect()
     }
 
+    /// What is known of every address that was asked for.
+    pub fn states(&self) -> Vec<(Arc<str>, AddressState)> {
+        let state = |entry: &Entry| match entry {
+            Entry::Dialing { .. } => AddressState::Dialing,
+            Entry::Open { channel, .. } if channel.is_open() => AddressState::Open,
+            Entry::Open { .. } => AddressState::Leaving,
+            Entry::Resting(error) => AddressState::Resting(error.clone()),
+        };
+        let entries = self.0.lock();
+        entries.iter().map(|(address, entry)| (Arc::clone(address), state(entry))).collect()
+    }
+
+    /// What all connections have counted, those that have closed included.
+    pub fn stats(&self) -> Stats {
+        let closed = *self.0.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.channels().iter().fold(closed, |sum, channel| sum + channel.stats())
+    }
+
     /// Closes and forgets every address for which `wanted` is false.
     pub fn retain(&self, mut wanted: impl FnMut(&str) -> bool) {
         self.0.lock().retain(|address, entry| {
@@ -173,6 +194,20 @@ impl Remoting {
         self.0.tasks.stopped().await;
         self.0.lock().clear();
     }
+}
+
+/// What is known of an address.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum AddressState {
+    /// Somebody is connecting.
+    Dialing,
+    /// Connected.
+    Open,
+    /// The connection is ending, and no more requests go over it.
+    Leaving,
+    /// It could not be connected to, and is left alone for a while.
+    Resting(DialError),
 }
 
 enum Lookup {
@@ -278,6 +313,10 @@ impl Attempt {
                     drop(decide);
                     let reason = connection.run().await;
                     self.evict(&channel);
+                    let mut closed =
+                        self.pool.closed.lock().unwrap_or_else(PoisonError::into_inner);
+                    *closed = *closed + channel.stats();
+                    drop(closed);
                     self.pool.handler.closed(&channel, &reason);
                 }
             }

@@ -30,6 +30,15 @@ macro_rules! counters {
             }
         }
 
+        /// Sums, for several connections.
+        impl std::ops::Add for Stats {
+            type Output = Self;
+
+            fn add(self, other: Self) -> Self {
+                Self { $($name: self.$name + other.$name,)* }
+            }
+        }
+
         /// What a connection has counted since it was opened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         #[non_exhaustive]
