@@ -28,6 +28,9 @@ pub enum ErrorKind {
     Connection,
     /// The deadline of the call passed.
     Timeout,
+    /// A server does not let this user do this, or does not believe who asks: no attempt will do better until somebody changes
+    /// keys or permissions.
+    Denied,
     /// A server answered with an error; [`Error::response_code`] has its code.
     Refused,
     /// A server answered with something that this client cannot read.
@@ -101,9 +104,11 @@ impl Error {
     /// Sends have already been tried again, on another broker where there is one, before their error is returned.
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Invalid | ErrorKind::Closed | ErrorKind::Expired | ErrorKind::Protocol => {
-                false
-            }
+            ErrorKind::Invalid
+            | ErrorKind::Closed
+            | ErrorKind::Expired
+            | ErrorKind::Protocol
+            | ErrorKind::Denied => false,
             ErrorKind::Refused => self.0.code.is_some_and(passes_with_time),
             ErrorKind::NameServer
             | ErrorKind::TopicNotFound

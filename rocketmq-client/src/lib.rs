@@ -43,30 +43,59 @@
 //!
 //! # Features
 //!
-//! `zlib`, `lz4`, `zstd` (all on by default, pure Rust): reading bodies compressed that way.
+//! On by default, all pure Rust:
+//!
+//! * `acl`: signing requests ([`Credentials`]).
+//! * `zlib`, `lz4`, `zstd`: reading bodies compressed that way.
+//!
+//! Off by default:
+//!
+//! * `tls`: encrypted connections, verified ([`ClientBuilder::tls`]). The provider is `ring`; with `tls-aws-lc` it is `aws-lc-rs`.
+//! * `socks`: connecting through SOCKS5 proxies ([`ClientBuilder::socks`]).
 
 mod call;
 mod client;
 mod consumer;
 mod error;
+mod events;
+mod health;
 mod message;
 mod producer;
+mod stats;
 
 pub use call::Call;
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, ClientShutdownReport};
 pub use consumer::{
     Damaged, Delivery, Filter, Handler, IntoOutcome, Outcome, PullCall, PullConsumer,
     PullConsumerBuilder, PullStatus, Pulled, PushConsumer, PushConsumerBuilder, Received,
     ShutdownReport, SimpleConsumer, SimpleConsumerBuilder, StartFrom, Verdict,
 };
 pub use error::{BoxError, Error, ErrorKind};
+pub use events::{ClientEvent, Events};
+pub use health::{Health, ServerHealth, ServerState};
 pub use message::Message;
 pub use producer::{
     PendingReceipt, Producer, ProducerBuilder, QueueKey, SendCall, SendReceipt, SendStatus,
 };
 pub use rocketmq_consumer::{Allocate, AllocateError, Averagely, Share, Snapshot};
+#[doc(no_inline)]
+pub use rocketmq_protocol as protocol;
+pub use rocketmq_protocol::Serialization;
+#[cfg(feature = "acl")]
+pub use rocketmq_protocol::acl::SigningAlgorithm;
 pub use rocketmq_protocol::{
     code::ResponseCode,
     message::{MessageExt, MessageId, OffsetMessageId},
 };
+#[cfg(feature = "acl")]
+pub use rocketmq_remoting::Credentials;
+pub use rocketmq_remoting::{
+    AddressMap, Answer, Config as ConnectionConfig, ConnectFuture, Connector, Io, ProxyHeader,
+    Resolver, RpcHook, TcpConnector,
+};
+#[cfg(feature = "socks")]
+pub use rocketmq_remoting::{SocksProxies, SocksProxiesError, SocksProxy};
+#[cfg(feature = "_tls")]
+pub use rocketmq_remoting::{TlsError, TlsOptions};
 pub use rocketmq_route::MessageQueue;
+pub use stats::{ClientStats, ConnectionStats, UpkeepStats};

@@ -69,7 +69,7 @@ async fn java_and_rust_understand_each_other() {
     let received =
         java.consume(cluster.name_server_address(), "from-rust", "java-group", COUNT).unwrap();
     assert_same(sent, received);
-    assert!(client.shutdown(PATIENCE).await);
+    assert!(client.shutdown(PATIENCE).await.is_clean());
 }
 
 fn assert_same(mut sent: Vec<Crossing>, mut received: Vec<Crossing>) {

@@ -77,6 +77,6 @@ async fn scenario() {
     println!("{lag}");
     assert!(lag.trim_end().ends_with(": 0"), "{progress}");
     for client in [sender, one, two] {
-        assert!(client.shutdown(PATIENCE).await);
+        assert!(client.shutdown(PATIENCE).await.is_clean());
     }
 }

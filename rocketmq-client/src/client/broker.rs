@@ -1,10 +1,10 @@
 //! Finding brokers, and calling them.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use rocketmq_protocol::header::Request;
-use rocketmq_remoting::{Answer, CallError, Channel};
+use rocketmq_protocol::{code::ResponseCode, header::Request};
+use rocketmq_remoting::{Answer, CallError, Channel, NotSent, Refusal};
 use tokio::time::Instant;
 
 use super::Core;
@@ -19,7 +19,7 @@ impl Core {
         body: Bytes,
         deadline: Instant,
     ) -> Result<Answer<R::Response>, Error> {
-        let address = self.master(broker_name)?;
+        let address = self.preferred_address(&self.master(broker_name)?);
         self.call(&address, request, body, deadline).await
     }
 
@@ -31,18 +31,47 @@ impl Core {
         body: Bytes,
         deadline: Instant,
     ) -> Result<Answer<R::Response>, Error> {
-        let channel = self.channel(address, deadline).await?;
-        channel.call(request, body, deadline).await.map_err(|error| from_call(error, address))
+        let answer = self.remoting.call(address, request, body, deadline).await;
+        answer.map_err(|error| self.failed(error, address))
     }
 
     /// The connection to an address, made if need be.
     pub(crate) async fn channel(&self, address: &str, deadline: Instant) -> Result<Channel, Error> {
         let channel = self.remoting.channel(address, deadline).await;
-        channel.map_err(|error| {
-            Error::new(ErrorKind::Connection, format!("cannot connect to {address}"))
-                .at(address)
-                .with_source(error)
-        })
+        channel.map_err(|error| self.failed(error, address))
+    }
+
+    /// The address of a broker's VIP channel, for requests that it serves: all but pulls and pops
+    /// (`common/MixAll.java`, `brokerVIPChannel`).
+    pub(crate) fn preferred_address(&self, address: &Arc<str>) -> Arc<str> {
+        if !self.options.vip_channel {
+            return Arc::clone(address);
+        }
+        let vip = address.rsplit_once(':').and_then(|(host, port)| {
+            let port: u16 = port.parse().ok()?;
+            Some(format!("{host}:{}", port.checked_sub(2)?).into())
+        });
+        vip.unwrap_or_else(|| Arc::clone(address))
+    }
+
+    /// What a failed call means, with what may help where an address leads nowhere.
+    fn failed(&self, error: CallError, address: &str) -> Error {
+        let unreachable =
+            matches!(&error, CallError::NotSent { reason: NotSent::Unreachable(_), .. });
+        if !unreachable || !self.routes.table().knows_address(address) {
+            return from_call(error, address);
+        }
+        let dialled = self.options.address_map.dialled(address);
+        let text = match dialled {
+            Cow::Borrowed(_) => format!(
+                "cannot connect to {address}, the address that a broker advertises; if it has another one here, \
+                 `ClientBuilder::address_map` takes it"
+            ),
+            Cow::Owned(dialled) => format!(
+                "cannot connect to {dialled}, which the address map gives for a broker that advertises {address}"
+            ),
+        };
+        Error::new(ErrorKind::Connection, text).at(address).with_source(error)
     }
 
     /// The address of the master of a broker name.
@@ -67,9 +96,8 @@ pub(crate) fn from_call(error: CallError, address: &str) -> Error {
                 .unknown_outcome()
         }
         CallError::Refused { refusal, .. } => {
-            return Error::new(ErrorKind::Refused, error.to_string())
-                .with_code(refusal.code)
-                .at(address);
+            let kind = if is_denial(refusal) { ErrorKind::Denied } else { ErrorKind::Refused };
+            return Error::new(kind, error.to_string()).with_code(refusal.code).at(address);
         }
         // It was answered as if done, so it may have been.
         _ => {
@@ -79,4 +107,20 @@ pub(crate) fn from_call(error: CallError, address: &str) -> Error {
     }
     .at(address)
     .with_source(error)
+}
+
+/// Whether a server refuses because of who asks, which asking again does not mend.
+///
+/// 5.x answers `NO_PERMISSION`, and so does a broker or topic that is closed for writing: those say "forbidden". 4.x has no code for
+/// it and answers `SYSTEM_ERROR` with the name of an exception. There is nothing else to tell them by
+/// (`broker/processor/AbstractSendMessageProcessor.java`, `acl/plain/PlainAccessValidator.java`).
+fn is_denial(refusal: &Refusal) -> bool {
+    let remark = refusal.remark.as_deref().unwrap_or_default();
+    match refusal.code {
+        ResponseCode::NO_PERMISSION => !remark.contains("forbidden"),
+        ResponseCode::SYSTEM_ERROR => {
+            remark.starts_with("org.apache.rocketmq.acl.common.AclException")
+        }
+        _ => false,
+    }
 }

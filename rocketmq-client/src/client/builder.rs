@@ -1,16 +1,20 @@
 //! [`ClientBuilder`]: options of a client, and connecting.
 
-use std::{net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+
+use rocketmq_protocol::Serialization;
+use rocketmq_remoting::{AddressMap, Config, Connector, RpcHook, TcpConnector};
 
 use super::Client;
 use crate::{Call, Error};
 
 /// Options of a [`Client`]. Ends with [`connect`](Self::connect).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a client does nothing until `connect`"]
 pub struct ClientBuilder {
     pub(super) name_servers: String,
     pub(super) options: ClientOptions,
+    pub(super) wiring: Wiring,
 }
 
 #[derive(Debug, Clone)]
@@ -19,9 +23,25 @@ pub(crate) struct ClientOptions {
     pub(crate) request_timeout: Duration,
     pub(crate) route_refresh_interval: Duration,
     pub(crate) heartbeat_interval: Duration,
+    pub(crate) short_heartbeats: bool,
+    pub(crate) vip_channel: bool,
+    pub(crate) address_map: AddressMap,
     pub(crate) instance_name: Option<String>,
     pub(crate) unit_name: Option<String>,
     pub(crate) client_ip: Option<IpAddr>,
+}
+
+/// What connections are made of.
+#[derive(Clone, Default)]
+pub(super) struct Wiring {
+    pub(super) config: Config,
+    pub(super) tcp: TcpConnector,
+    /// Takes the place of TCP.
+    pub(super) connector: Option<Arc<dyn Connector>>,
+    #[cfg(feature = "_tls")]
+    pub(super) tls: Option<crate::TlsOptions>,
+    #[cfg(feature = "acl")]
+    pub(super) credentials: Option<crate::Credentials>,
 }
 
 impl ClientBuilder {
@@ -34,10 +54,14 @@ impl ClientBuilder {
                 request_timeout: seconds(3),
                 route_refresh_interval: seconds(30),
                 heartbeat_interval: seconds(30),
+                short_heartbeats: false,
+                vip_channel: false,
+                address_map: AddressMap::default(),
                 instance_name: None,
                 unit_name: None,
                 client_ip: None,
             },
+            wiring: Wiring::default(),
         }
     }
 
@@ -67,6 +91,100 @@ impl ClientBuilder {
     #[doc(alias = "setHeartbeatBrokerInterval")]
     pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
         self.options.heartbeat_interval = interval;
+        self
+    }
+
+    /// Whether heartbeats leave out subscriptions that a broker has already (5.1.3 and later; others get all of it). Saves
+    /// traffic where clients have many subscriptions. Default no, as in Java.
+    #[doc(alias = "useHeartbeatV2")]
+    pub fn short_heartbeats(mut self, short: bool) -> Self {
+        self.options.short_heartbeats = short;
+        self
+    }
+
+    /// Whether requests that are not pulls or pops go to the broker's VIP channel, the port two below its own. Default no, as
+    /// in Java.
+    #[doc(alias = "setVipChannelEnabled")]
+    pub fn vip_channel(mut self, vip: bool) -> Self {
+        self.options.vip_channel = vip;
+        self
+    }
+
+    /// Which address to dial for one that a server advertises: brokers in containers or behind NAT often give one that means
+    /// nothing here. Default: the advertised one.
+    ///
+    /// ```
+    /// # use rocketmq_client::{AddressMap, Client};
+    /// let builder = Client::builder("localhost:9876")
+    ///     .address_map(AddressMap::from([("172.17.0.2:10911", "localhost:10911")]));
+    /// ```
+    pub fn address_map(mut self, map: impl Into<AddressMap>) -> Self {
+        self.options.address_map = map.into();
+        self
+    }
+
+    /// The limits and habits of connections. Default: see [`ConnectionConfig`](crate::ConnectionConfig).
+    ///
+    /// ```
+    /// # use rocketmq_client::{Client, ConnectionConfig};
+    /// let mut config = ConnectionConfig::default();
+    /// config.queued_bytes = 1 << 20;
+    /// let builder = Client::builder("localhost:9876").connections(config);
+    /// ```
+    pub fn connections(mut self, config: Config) -> Self {
+        self.wiring.config = config;
+        self
+    }
+
+    /// The form in which headers are written. Default JSON, as in Java; the binary form is smaller and faster, and understood
+    /// by brokers since 4.0.
+    #[doc(alias = "rocketmq.serialize.type")]
+    pub fn serialization(mut self, form: Serialization) -> Self {
+        self.wiring.config.serialization = form;
+        self
+    }
+
+    /// Shows every request to a hook before it is written, and its answer. Hooks are called in the order in which they
+    /// are given; signing comes after all of them.
+    #[doc(alias = "RPCHook")]
+    pub fn rpc_hook(mut self, hook: impl RpcHook) -> Self {
+        self.wiring.config.hooks.push(Arc::new(hook));
+        self
+    }
+
+    /// How sockets are made: keepalive, buffers, resolver, proxies. Default: see [`TcpConnector`].
+    pub fn tcp(mut self, tcp: TcpConnector) -> Self {
+        self.wiring.tcp = tcp;
+        self
+    }
+
+    /// Makes byte streams another way than by TCP. TLS and the address map go on top of it.
+    pub fn connector(mut self, connector: impl Connector) -> Self {
+        self.wiring.connector = Some(Arc::new(connector));
+        self
+    }
+
+    /// Connects through SOCKS5 proxies.
+    #[cfg(feature = "socks")]
+    #[doc(alias = "setSocksProxyConfig")]
+    pub fn socks(mut self, proxies: crate::SocksProxies) -> Self {
+        self.wiring.tcp.socks = proxies;
+        self
+    }
+
+    /// Encrypts every connection, and verifies every server. Default: plaintext, as in Java.
+    #[cfg(feature = "_tls")]
+    #[doc(alias = "setUseTLS")]
+    pub fn tls(mut self, options: crate::TlsOptions) -> Self {
+        self.wiring.tls = Some(options);
+        self
+    }
+
+    /// Signs every request.
+    #[cfg(feature = "acl")]
+    #[doc(alias = "AclClientRPCHook")]
+    pub fn credentials(mut self, credentials: crate::Credentials) -> Self {
+        self.wiring.credentials = Some(credentials);
         self
     }
 
@@ -123,5 +241,18 @@ impl ClientBuilder {
             }
             Err(error) => Err(Error::invalid("NAMESRV_ADDR cannot be read").with_source(error)),
         }
+    }
+}
+
+/// Neither secrets nor keys show.
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A URL may carry a login.
+        let servers = self.name_servers.rsplit('@').next();
+        let mut shown = f.debug_struct("ClientBuilder");
+        shown.field("name_servers", &servers).field("options", &self.options);
+        #[cfg(feature = "acl")]
+        shown.field("credentials", &self.wiring.credentials);
+        shown.finish_non_exhaustive()
     }
 }

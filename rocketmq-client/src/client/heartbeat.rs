@@ -1,13 +1,20 @@
 //! Telling brokers, again and again, which groups live here.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use bytes::Bytes;
-use rocketmq_protocol::{body, header::HeartbeatRequestHeader};
-use tokio::{task::JoinSet, time::Instant};
+use rocketmq_protocol::{
+    body::{self, HeartbeatData},
+    header::{HeartbeatRequestHeader, HeartbeatResponseHeader},
+};
+use rocketmq_remoting::CallError;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 
 use super::Core;
 
@@ -16,57 +23,109 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Sends heartbeats at the client's interval and whenever somebody wants one, until the client stops.
 pub(super) async fn run(core: Weak<Core>) {
-    while let Some(strong) = core.upgrade() {
-        let next = Instant::now() + around(strong.options.heartbeat_interval);
-        let (registry, tasks) = (Arc::clone(&strong.registry), strong.tasks.clone());
-        drop(strong);
-        tokio::select! {
-            () = tokio::time::sleep_until(next) => {}
-            () = registry.heartbeat_wanted.notified() => {}
-            () = tasks.cancelled() => return,
-        }
-        if let Some(strong) = core.upgrade() {
-            beat(&strong).await;
-        }
-    }
-}
-
-/// Every broker is told at once, each with a deadline of its own: one that hangs keeps the news from nobody else.
-async fn beat(core: &Arc<Core>) {
-    let Some((heartbeat, addresses)) = core.registry.heartbeat(&core.id, &core.routes.table())
+    let Some((registry, tasks)) =
+        core.upgrade().map(|core| (Arc::clone(&core.registry), core.tasks.clone()))
     else {
         return;
     };
-    let bytes = body::encode(&heartbeat);
-    let mut told = JoinSet::new();
-    for address in addresses {
-        told.spawn(tell(Arc::clone(core), address, bytes.clone()));
-    }
-    let mut reached = 0;
-    while let Some(answer) = told.join_next().await {
-        if matches!(answer, Ok(true)) {
-            reached += 1;
-            // The first answer is enough to begin with; later ones may be from brokers that did not know us.
-            core.registry.registered(&heartbeat);
+    let mut round = Round::default();
+    let mut next = Instant::now();
+    loop {
+        tokio::select! {
+            () = sleep_until(next) => {}
+            () = registry.heartbeat_wanted.notified() => {}
+            Some(told) = round.under_way.join_next(), if !round.under_way.is_empty() => {
+                let Some(core) = core.upgrade() else { return };
+                if let Ok(address) = told {
+                    round.finished(&core, address);
+                }
+                continue;
+            }
+            () = tasks.cancelled() => return,
         }
+        let Some(core) = core.upgrade() else { return };
+        next = Instant::now() + around(core.options.heartbeat_interval);
+        round.beat(&core);
     }
-    tracing::trace!(reached, "heartbeat sent");
 }
 
-async fn tell(core: Arc<Core>, address: Arc<str>, heartbeat: Bytes) -> bool {
-    let deadline = Instant::now() + TIMEOUT;
-    let told = async {
-        let channel = core.remoting.channel(&address, deadline).await?;
-        channel.call(&HeartbeatRequestHeader::default(), heartbeat, deadline).await?;
-        Ok::<_, crate::BoxError>(())
-    };
-    match told.await {
-        Ok(()) => true,
-        Err(cause) => {
-            tracing::debug!(%address, %cause, "heartbeat failed");
-            false
+/// The heartbeats under way: to each broker one at a time, with a deadline of its own. One that hangs delays the news to nobody
+/// else, nor the next round.
+#[derive(Default)]
+struct Round {
+    under_way: JoinSet<Arc<str>>,
+    /// Who is being told, and whether there has been news for it since.
+    told: BTreeMap<Arc<str>, Again>,
+}
+
+type Again = bool;
+
+impl Round {
+    fn beat(&mut self, core: &Arc<Core>) {
+        let Some((heartbeat, addresses)) = core.registry.heartbeat(&core.id, &core.routes.table())
+        else {
+            return;
+        };
+        let heartbeat = Arc::new(heartbeat);
+        for address in addresses {
+            match self.told.get_mut(&address) {
+                Some(again) => *again = true,
+                None => self.tell(core, address, Arc::clone(&heartbeat)),
+            }
         }
     }
+
+    fn tell(&mut self, core: &Arc<Core>, address: Arc<str>, heartbeat: Arc<HeartbeatData>) {
+        self.told.insert(Arc::clone(&address), false);
+        let core = Arc::clone(core);
+        self.under_way.spawn(async move {
+            tell(&core, &address, &heartbeat).await;
+            address
+        });
+    }
+
+    fn finished(&mut self, core: &Arc<Core>, address: Arc<str>) {
+        let again = self.told.remove(&address).unwrap_or_default();
+        let news = core.registry.heartbeat(&core.id, &core.routes.table()).filter(|_| again);
+        if let Some((heartbeat, addresses)) = news
+            && addresses.contains(&address)
+        {
+            self.tell(core, address, Arc::new(heartbeat));
+        }
+    }
+}
+
+async fn tell(core: &Core, address: &Arc<str>, full: &HeartbeatData) {
+    let counters = &core.telemetry.counters;
+    let message = match core.options.short_heartbeats {
+        true => core.registry.briefing(address, full),
+        false => full.clone(),
+    };
+    match send(core, address, &message).await {
+        Ok(answer) => {
+            counters.heartbeats_answered.add_one();
+            if message.without_sub {
+                counters.heartbeats_short.add_one();
+            }
+            core.registry.told(address, &message, &answer, full);
+        }
+        Err(cause) => {
+            counters.heartbeats_failed.add_one();
+            core.registry.not_told(address);
+            tracing::debug!(%address, cause = &cause as &dyn std::error::Error, "heartbeat failed");
+        }
+    }
+}
+
+async fn send(
+    core: &Core,
+    address: &str,
+    message: &HeartbeatData,
+) -> Result<HeartbeatResponseHeader, CallError> {
+    let deadline = Instant::now() + TIMEOUT.min(core.options.heartbeat_interval);
+    let request = HeartbeatRequestHeader::default();
+    let answer = core.remoting.call(address, &request, body::encode(message), deadline).await?;
+    Ok(answer.header)
 }
 
 /// Up to a tenth less, so that clients started together do not beat together. Never more: brokers count.

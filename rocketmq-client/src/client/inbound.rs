@@ -1,15 +1,21 @@
 //! Requests that brokers send to this client.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{
+    Arc, OnceLock, Weak,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use rocketmq_protocol::{
     Command,
     code::{RequestCode, ResponseCode},
     header::NotifyConsumerIdsChangedRequestHeader,
 };
-use rocketmq_remoting::{Channel, HandlerFuture, RequestHandler};
+use rocketmq_remoting::{
+    AddressMap, Channel, CloseReason, DialError, HandlerFuture, RequestHandler,
+};
 
-use super::{registry::Registry, routes::Routes};
+use super::{registry::Registry, routes::Routes, telemetry::Telemetry};
+use crate::events::ClientEvent;
 
 /// Answers what brokers ask, about groups that live here (`client/impl/ClientRemotingProcessor.java`).
 ///
@@ -18,6 +24,37 @@ pub(super) struct Inbound {
     pub(super) registry: Arc<Registry>,
     /// Set once connections can be made. Weak, since routes are asked for over those connections.
     pub(super) routes: Arc<OnceLock<Weak<Routes>>>,
+    pub(super) telemetry: Arc<Telemetry>,
+    /// Where signed requests go in plaintext: a reason to warn, once, if that is another machine.
+    pub(super) unprotected: Option<Unprotected>,
+}
+
+/// Requests are signed, and connections are not encrypted.
+pub(super) struct Unprotected {
+    pub(super) address_map: AddressMap,
+    warned: AtomicBool,
+}
+
+impl Unprotected {
+    pub(super) fn new(address_map: AddressMap) -> Self {
+        Self { address_map, warned: AtomicBool::new(false) }
+    }
+
+    fn connected(&self, advertised: &str) {
+        let address = self.address_map.dialled(advertised);
+        if !is_loopback(&address) && !self.warned.swap(true, Relaxed) {
+            tracing::warn!(
+                %address,
+                "signed requests travel in plaintext to another machine: whoever can listen can replay them"
+            );
+        }
+    }
+}
+
+fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
 impl Inbound {
@@ -51,7 +88,39 @@ impl RequestHandler for Inbound {
 
     /// A broker that has been reconnected to has forgotten which groups live here, and refuses their pulls until it hears
     /// of them.
-    fn opened(&self, _to: &Channel) {
+    fn opened(&self, to: &Channel) {
+        self.registry.not_told(to.address());
         self.registry.heartbeat_wanted.notify_one();
+        if let Some(unprotected) = &self.unprotected {
+            unprotected.connected(to.address());
+        }
+        self.telemetry.events.tell(ClientEvent::Connected { address: Arc::clone(to.address()) });
+    }
+
+    fn closed(&self, from: &Channel, reason: &CloseReason) {
+        self.registry.not_told(from.address());
+        let (address, reason) = (Arc::clone(from.address()), reason.to_string().into());
+        self.telemetry.events.tell(ClientEvent::Disconnected { address, reason });
+    }
+
+    fn unreachable(&self, address: &str, error: &DialError) {
+        let (reason, failures) = (error.cause.to_string().into(), error.failures);
+        let event = ClientEvent::Unreachable { address: address.into(), reason, failures };
+        self.telemetry.events.tell(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_no_other_machine() {
+        for address in ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "localhost:1"] {
+            assert!(is_loopback(address), "{address}");
+        }
+        for address in ["10.0.0.1:1", "[fd00::1]:1", "localhost.example:1", ""] {
+            assert!(!is_loopback(address), "{address}");
+        }
     }
 }

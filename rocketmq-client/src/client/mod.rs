@@ -2,45 +2,57 @@
 
 mod broker;
 mod builder;
+mod closing;
+mod cluster_url;
 mod heartbeat;
 mod identity;
 mod inbound;
 mod name_server;
 pub(crate) mod registry;
 pub(crate) mod routes;
+mod telemetry;
+mod wiring;
 
 use std::{
+    collections::{BTreeMap, HashMap},
     fmt,
     net::{IpAddr, Ipv4Addr},
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
 
+use bytes::Bytes;
 use rocketmq_protocol::{
+    Request,
     message::{MessageId, UniqueIdPrefix},
     names,
 };
-use rocketmq_remoting::{self as remoting, Remoting, Tasks, TcpConnector};
+use rocketmq_remoting::{Answer, Remoting, Tasks};
 use rocketmq_route::NameServers;
 use tokio::time::Instant;
 
 pub(crate) use broker::{from_call, unknown_broker};
 pub use builder::ClientBuilder;
 pub(crate) use builder::ClientOptions;
+pub use closing::ClientShutdownReport;
+pub(crate) use closing::{Closers, Closes, Closing, Role};
 pub(crate) use identity::wall_millis;
 
 use crate::{
-    Call, Error,
+    Call, ClientStats, Error, Events, Health, ServerHealth,
     consumer::{PullConsumerBuilder, PushConsumerBuilder, SimpleConsumerBuilder},
+    health::ServerState,
     producer::ProducerBuilder,
 };
 use inbound::Inbound;
 use name_server::NameServerCalls;
 use registry::Registry;
 use routes::Routes;
+use telemetry::Telemetry;
+use wiring::Wired;
 
 /// A client of one cluster. Cheap to clone: all clones, producers and consumers made from it share its connections, routes and
 /// heartbeats.
@@ -75,19 +87,30 @@ pub(crate) struct Core {
     pub(crate) remoting: Remoting,
     pub(crate) registry: Arc<Registry>,
     pub(crate) routes: Arc<Routes>,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) closers: Closers,
+    #[cfg(any(feature = "acl", feature = "_tls"))]
+    wired: Wired,
     ids: UniqueIds,
 }
 
-struct StopWithLast(Tasks);
+struct StopWithLast {
+    tasks: Tasks,
+    connected: AtomicBool,
+}
 
 impl Drop for StopWithLast {
     fn drop(&mut self) {
-        self.0.stop();
+        if *self.connected.get_mut() && !self.tasks.is_stopped() {
+            tracing::warn!("a client was dropped without shutdown: what was queued is lost");
+        }
+        self.tasks.stop();
     }
 }
 
 impl Client {
-    /// Connects with default options to the name servers in `name_servers`: `host:port`, joined by semicolons.
+    /// Connects with default options to the name servers in `name_servers`: `host:port`, joined by semicolons, or a URL as for
+    /// [`builder`](Self::builder).
     ///
     /// # Errors
     ///
@@ -96,7 +119,9 @@ impl Client {
         Self::builder(name_servers).connect()
     }
 
-    /// Options for a client of the cluster behind these name servers.
+    /// Options for a client of the cluster behind these name servers: a list as for Java (`host:9876;host:9876`), or
+    /// `rocketmq://key:secret@host:9876,host:9876/?tls=true`, with options `tls`, `instance_name`, `unit_name`, `vip_channel` and
+    /// `short_heartbeats`; key and secret are percent-encoded.
     pub fn builder(name_servers: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(name_servers.into())
     }
@@ -111,25 +136,33 @@ impl Client {
     }
 
     async fn open(builder: ClientBuilder) -> Result<Self, Error> {
-        let ClientBuilder { name_servers, options } = builder;
-        let servers = NameServers::parse(&name_servers, fastrand::usize(..)).map_err(|error| {
-            Error::invalid("name servers that cannot be used").with_source(error)
-        })?;
+        let ClientBuilder { name_servers, options, wiring } = cluster_url::apply(builder)?;
+        let servers = parse_list(&name_servers)?;
+        let wired = Wired::new(wiring, &options)?;
         let tasks = Tasks::new("client");
-        let last = Arc::new(StopWithLast(tasks.clone()));
-        let registry = Arc::new(Registry::new());
+        let connected = AtomicBool::new(false);
+        let last = Arc::new(StopWithLast { tasks: tasks.clone(), connected });
+        let (registry, telemetry) = (Arc::new(Registry::new()), Arc::<Telemetry>::default());
         let known_routes = Arc::<OnceLock<Weak<Routes>>>::default();
-        let inbound =
-            Inbound { registry: Arc::clone(&registry), routes: Arc::clone(&known_routes) };
+        let inbound = Inbound {
+            registry: Arc::clone(&registry),
+            routes: Arc::clone(&known_routes),
+            telemetry: Arc::clone(&telemetry),
+            unprotected: wired.unprotected(&options),
+        };
         let remoting =
-            Remoting::new(remoting::Config::default(), TcpConnector::default(), inbound, &tasks);
+            Remoting::new(wired.config.clone(), Arc::clone(&wired.connector), inbound, &tasks);
         let address = match options.client_ip {
             Some(address) => address,
             None => own_address(&servers).await,
         };
-        let calls = NameServerCalls::new(servers, remoting.clone());
-        let routes =
-            Arc::new(Routes::new(calls, options.route_refresh_interval, options.request_timeout));
+        let calls = NameServerCalls::new(servers, remoting.clone(), Arc::clone(&telemetry));
+        let routes = Arc::new(Routes::new(
+            calls,
+            options.route_refresh_interval,
+            options.request_timeout,
+            Arc::clone(&telemetry),
+        ));
         let _ = known_routes.set(Arc::downgrade(&routes));
         let id = identity::client_id(
             address,
@@ -143,6 +176,10 @@ impl Client {
             remoting,
             registry: Arc::clone(&registry),
             routes: Arc::clone(&routes),
+            telemetry,
+            closers: Closers::default(),
+            #[cfg(any(feature = "acl", feature = "_tls"))]
+            wired,
             ids: UniqueIds::new(address),
         });
         tasks.spawn("routes", routes.refresh(registry, tasks.clone()));
@@ -150,6 +187,7 @@ impl Client {
         // Any answer shows that the cluster can be reached; this one will be needed for topics that do not exist yet.
         let deadline = Instant::now() + core.options.connect_timeout;
         core.routes.refreshed(&names::AUTO_CREATE_TOPIC.into(), deadline).await?;
+        last.connected.store(true, Ordering::Relaxed);
         tracing::info!(client.id = %core.id, "connected");
         Ok(Self { core, _last: last })
     }
@@ -182,22 +220,128 @@ impl Client {
         SimpleConsumerBuilder::new(self.clone(), group.into())
     }
 
-    /// Stops everything that belongs to this client: what its producers have admitted is still sent, then upkeep and
-    /// connections end. Consumers are to be shut down first, each by its own
-    /// [`shutdown`](crate::PushConsumer::shutdown): one that still runs is cut off.
+    /// Takes another list of name servers, in either form that [`builder`](Self::builder) takes hosts in. Connections to servers
+    /// that are not on it are closed.
     ///
-    /// Returns when every task has ended, or at the deadline; `false` then, and the tasks end by themselves.
+    /// # Errors
+    ///
+    /// For a list that names no server. Then nothing has changed.
+    #[doc(alias = "updateNameServerAddressList")]
+    pub fn replace_name_servers(&self, list: &str) -> Result<(), Error> {
+        self.core.routes.name_servers().replace(parse_list(list)?);
+        Ok(())
+    }
+
+    /// Signs with other credentials from now on.
+    ///
+    /// # Errors
+    ///
+    /// For an empty secret, and when the client was made without credentials. Then nothing has changed.
+    #[cfg(feature = "acl")]
+    pub fn replace_credentials(&self, credentials: &crate::Credentials) -> Result<(), Error> {
+        self.core.wired.replace_credentials(credentials)
+    }
+
+    /// Takes other certificates and keys for connections that are made from now on. Those that are open stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// For what is not PEM, and when the client was made without TLS. Then nothing has changed.
+    #[cfg(feature = "_tls")]
+    pub fn replace_tls(&self, options: &crate::TlsOptions) -> Result<(), Error> {
+        self.core.wired.replace_tls(options)
+    }
+
+    /// What happens to this client from now on. The last 256 events wait for a slow reader.
+    pub fn events(&self) -> Events {
+        self.core.telemetry.events.subscribe()
+    }
+
+    /// What this client has counted.
+    pub fn stats(&self) -> ClientStats {
+        let channels = self.core.remoting.channels();
+        ClientStats {
+            connections: self.core.remoting.stats(),
+            open_connections: channels.len(),
+            outstanding: channels.iter().map(rocketmq_remoting::Channel::outstanding).sum(),
+            topics: self.core.routes.table().topics().count(),
+            upkeep: self.core.telemetry.counters.snapshot(),
+        }
+    }
+
+    /// How this client is connected.
+    pub fn health(&self) -> Health {
+        self.core.health()
+    }
+
+    /// Waits until a name server is connected and every broker of a known route has been told which groups live here.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](crate::ErrorKind::Timeout), with what is missing, when that takes longer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub fn ready(&self, timeout: Duration) -> Call<'_, ()> {
+        Call::new(async move {
+            let mut answers = self.core.registry.answers.subscribe();
+            let ready = async {
+                while !self.core.health().is_ready() {
+                    let _ = answers.changed().await;
+                }
+            };
+            tokio::time::timeout(timeout, ready).await.map_err(|_| {
+                Error::timeout(&format!("the client was ready\n{}", self.core.health()))
+            })
+        })
+    }
+
+    /// Sends a request of your own to the server at `address` and waits for its answer: the door for what has no method here.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let cluster = rocketmq_mock::MockCluster::builder().topic("orders", 4).start().await.unwrap();
+    /// # let client = rocketmq_client::Client::connect(cluster.name_server_address().to_string()).await.unwrap();
+    /// # let broker = cluster.broker_address("broker-a").unwrap().to_string();
+    /// use rocketmq_client::protocol::header::GetMaxOffsetRequestHeader;
+    ///
+    /// let request =
+    ///     GetMaxOffsetRequestHeader { topic: "orders".into(), queue_id: 0, ..Default::default() };
+    /// let answer = client.call_broker(&broker, &request, "").await?;
+    /// assert_eq!(answer.header.offset, 0);
+    /// # Ok::<_, rocketmq_client::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](crate::ErrorKind::Refused) for a code that the request does not accept, and those of connections. The
+    /// deadline is the client's [`request_timeout`](ClientBuilder::request_timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// A request that was sent is carried out all the same; its answer is ignored.
+    pub async fn call_broker<R: Request>(
+        &self,
+        address: &str,
+        request: &R,
+        body: impl Into<Bytes>,
+    ) -> Result<Answer<R::Response>, Error> {
+        let deadline = Instant::now() + self.core.options.request_timeout;
+        self.core.call(address, request, body.into(), deadline).await
+    }
+
+    /// Takes leave: shuts down the consumers that still run, then the producers, each with its own goodbye, then upkeep, and
+    /// last the connections. At the deadline whatever is left is cut off.
+    ///
+    /// A clone, producer or consumer that is used afterwards fails with [`Closed`](crate::ErrorKind::Closed) or
+    /// [`Connection`](crate::ErrorKind::Connection).
     ///
     /// # Cancel safety
     ///
     /// Dropping the future leaves the rest to run its course.
-    pub async fn shutdown(self, deadline: Duration) -> bool {
-        let ended = async {
-            self.core.tasks.stop();
-            self.core.remoting.close().await;
-            self.core.tasks.stopped().await;
-        };
-        tokio::time::timeout(deadline, ended).await.is_ok()
+    pub async fn shutdown(self, deadline: Duration) -> ClientShutdownReport {
+        self.core.close(Instant::now() + deadline).await
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -210,6 +354,28 @@ impl Core {
     pub(crate) fn new_message_id(&self) -> MessageId {
         self.ids.next()
     }
+
+    fn health(&self) -> Health {
+        let states: HashMap<_, _> = self.remoting.states().into_iter().collect();
+        let table = self.routes.table();
+        let expected = self.registry.heartbeat(&self.id, &table);
+        let expected = expected.map(|(_, addresses)| addresses).unwrap_or_default();
+        let server = |address: &Arc<str>| ServerHealth {
+            address: Arc::clone(address),
+            state: ServerState::of(states.get(address)),
+            is_expected: expected.contains(address),
+            is_told: self.registry.is_told(address),
+        };
+        Health {
+            name_servers: self.routes.name_servers().addresses().iter().map(server).collect(),
+            brokers: table.brokers().values().flat_map(BTreeMap::values).map(server).collect(),
+        }
+    }
+}
+
+fn parse_list(list: &str) -> Result<NameServers, Error> {
+    NameServers::parse(list, fastrand::usize(..))
+        .map_err(|error| Error::invalid("name servers that cannot be used").with_source(error))
 }
 
 impl fmt::Debug for Client {

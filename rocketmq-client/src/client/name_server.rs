@@ -16,7 +16,8 @@ use rocketmq_remoting::Remoting;
 use rocketmq_route::NameServers;
 use tokio::{task::JoinSet, time::Instant};
 
-use crate::BoxError;
+use super::telemetry::Telemetry;
+use crate::{BoxError, events::ClientEvent};
 
 /// How long a name server may keep silent before the next is asked beside it. The first answer counts.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -33,11 +34,24 @@ pub(crate) enum RouteAnswer {
 pub(crate) struct NameServerCalls {
     servers: Mutex<NameServers>,
     remoting: Remoting,
+    telemetry: Arc<Telemetry>,
 }
 
 impl NameServerCalls {
-    pub(crate) fn new(servers: NameServers, remoting: Remoting) -> Self {
-        Self { servers: Mutex::new(servers), remoting }
+    pub(crate) fn new(servers: NameServers, remoting: Remoting, telemetry: Arc<Telemetry>) -> Self {
+        Self { servers: Mutex::new(servers), remoting, telemetry }
+    }
+
+    /// Takes another list, and hangs up on servers that are not on it.
+    pub(crate) fn replace(&self, list: NameServers) {
+        let gone = self.servers().replace(list);
+        self.remoting.retain(|address| !gone.iter().any(|removed| &**removed == address));
+        self.telemetry.events.tell(ClientEvent::NameServersReplaced);
+    }
+
+    /// Every server, in the order given.
+    pub(crate) fn addresses(&self) -> Vec<Arc<str>> {
+        self.servers().addresses().to_vec()
     }
 
     fn servers(&self) -> MutexGuard<'_, NameServers> {
@@ -47,7 +61,7 @@ impl NameServerCalls {
     /// Asks for the route of a topic.
     ///
     /// Servers are asked in turn: the next as soon as one fails, or has been silent for a moment. A server that does not know the
-    /// topic is not the last word while another has not been asked, since servers may disagree.
+    /// topic is not the last word while another has not had that moment, since servers may disagree.
     pub(crate) async fn route(
         &self,
         topic: &Arc<str>,
@@ -66,13 +80,22 @@ impl NameServerCalls {
                     (address, answer)
                 });
             }
+            let hurry = unknown || !waiting.is_empty();
             let finished = tokio::select! {
                 finished = attempts.join_next() => finished,
-                () = tokio::time::sleep(stagger(waiting.len(), deadline)), if !waiting.is_empty() => continue,
+                () = tokio::time::sleep(stagger(waiting.len(), deadline)), if hurry => {
+                    if waiting.is_empty() {
+                        return Ok(RouteAnswer::Unknown);
+                    }
+                    continue;
+                }
             };
             match finished {
                 Some(Ok((address, Ok(RouteAnswer::Found(data))))) => {
                     self.servers().answered(&address);
+                    if unknown {
+                        self.telemetry.disagreement(topic);
+                    }
                     return Ok(RouteAnswer::Found(data));
                 }
                 Some(Ok((_, Ok(RouteAnswer::Unknown)))) => unknown = true,

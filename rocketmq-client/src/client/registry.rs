@@ -5,9 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use rocketmq_protocol::body::{ConsumerData, HeartbeatData, ProducerData};
-use rocketmq_route::{Groups, INNER_PRODUCER_GROUP, RouteTable};
-use tokio::sync::Notify;
+use rocketmq_protocol::{
+    body::{ConsumerData, HeartbeatData, ProducerData},
+    header::HeartbeatResponseHeader,
+};
+use rocketmq_route::{Briefed, Groups, INNER_PRODUCER_GROUP, RouteTable};
+use tokio::sync::{Notify, watch};
 
 use crate::Error;
 
@@ -16,6 +19,8 @@ pub(crate) struct Registry {
     state: Mutex<State>,
     /// The next heartbeat is to go out now.
     pub(crate) heartbeat_wanted: Notify,
+    /// Counts answers to heartbeats, so that waiters look again.
+    pub(crate) answers: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -24,6 +29,9 @@ struct State {
     /// How many producers share a group.
     producers: BTreeMap<Arc<str>, usize>,
     consumers: BTreeMap<Arc<str>, Arc<Signals>>,
+    briefed: Briefed,
+    /// The brokers that know the groups here, over the connection they have now.
+    told: BTreeSet<Arc<str>>,
 }
 
 impl Registry {
@@ -32,7 +40,11 @@ impl Registry {
         // Consumers hand messages back through this group when their broker cannot.
         let inner = ProducerData { group_name: INNER_PRODUCER_GROUP.to_owned() };
         state.groups.producers.insert(INNER_PRODUCER_GROUP.into(), inner);
-        Self { state: Mutex::new(state), heartbeat_wanted: Notify::new() }
+        Self {
+            state: Mutex::new(state),
+            heartbeat_wanted: Notify::new(),
+            answers: watch::Sender::new(0),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -105,11 +117,39 @@ impl Registry {
         Some((data, state.groups.addresses(routes).into_iter().cloned().collect()))
     }
 
-    /// Brokers have taken a heartbeat that names these groups.
-    pub(crate) fn registered(&self, heartbeat: &HeartbeatData) {
-        for data in &heartbeat.consumer_data_set {
+    /// What to tell a broker that may have the subscriptions already.
+    pub(crate) fn briefing(&self, address: &str, full: &HeartbeatData) -> HeartbeatData {
+        self.state().briefed.message(address, full)
+    }
+
+    /// A broker has taken a heartbeat.
+    pub(crate) fn told(
+        &self,
+        address: &Arc<str>,
+        message: &HeartbeatData,
+        answer: &HeartbeatResponseHeader,
+        full: &HeartbeatData,
+    ) {
+        let mut state = self.state();
+        state.briefed.answered(address, message, answer);
+        state.told.insert(Arc::clone(address));
+        drop(state);
+        for data in &full.consumer_data_set {
             self.signal(&data.group_name, |news| news.registered = true);
         }
+        self.answers.send_modify(|count| *count += 1);
+    }
+
+    /// A broker has not taken a heartbeat, or is a new one behind an old address: it knows nothing of the groups here.
+    pub(crate) fn not_told(&self, address: &str) {
+        let mut state = self.state();
+        state.briefed.forget(address);
+        state.told.remove(address);
+    }
+
+    /// Whether a broker knows the groups here.
+    pub(crate) fn is_told(&self, address: &str) -> bool {
+        self.state().told.contains(address)
     }
 
     /// A broker says that the members of a group have changed. Whether that group lives here.

@@ -19,6 +19,7 @@ use tokio::{
 use super::{
     name_server::{NameServerCalls, NameServersFailed, RouteAnswer},
     registry::Registry,
+    telemetry::Telemetry,
 };
 use crate::{Error, ErrorKind};
 
@@ -38,6 +39,7 @@ pub(crate) struct Routes {
     /// Counts answers, so that waiters look again.
     answers: watch::Sender<u64>,
     timeout: Duration,
+    telemetry: Arc<Telemetry>,
 }
 
 struct State {
@@ -61,6 +63,7 @@ impl Routes {
         name_servers: NameServerCalls,
         interval: Duration,
         timeout: Duration,
+        telemetry: Arc<Telemetry>,
     ) -> Self {
         let state = State {
             table: RouteTable::default(),
@@ -75,11 +78,16 @@ impl Routes {
             wake: Notify::new(),
             answers: watch::Sender::new(0),
             timeout,
+            telemetry,
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn name_servers(&self) -> &NameServerCalls {
+        &self.name_servers
     }
 
     /// What is known now.
@@ -189,17 +197,20 @@ impl Routes {
             Ok(RouteAnswer::Found(data)) => {
                 let change = state.table.apply(topic, TopicRoute::new(topic, &data), now);
                 changed = change == RouteChange::Changed;
-                note(topic, change);
+                self.telemetry.counters.routes_answered.add_one();
+                self.telemetry.route(topic, change);
                 state.schedule.answered(topic, now);
                 Outcome::Found
             }
             Ok(RouteAnswer::Unknown) => {
-                note(topic, state.table.deny(topic, now));
+                let change = state.table.deny(topic, now);
+                self.telemetry.route(topic, change);
                 state.schedule.answered(topic, now);
                 Outcome::Unknown
             }
             Err(failure) => {
                 tracing::warn!(%topic, cause = %failure, "no name server answered");
+                self.telemetry.counters.routes_failed.add_one();
                 state.schedule.failed(topic, now);
                 Outcome::Failed(Arc::new(failure))
             }
@@ -208,6 +219,11 @@ impl Routes {
         if matches!(outcome, Outcome::Unknown) && state.table.route(topic).is_none() {
             state.schedule.forget(topic);
         }
+        if state.table.is_unused(topic, now) {
+            self.telemetry.counters.routes_evicted.add_one();
+            state.schedule.forget(topic);
+            state.table.forget(topic);
+        }
         state.count += 1;
         let count = state.count;
         state.outcomes.insert(Arc::clone(topic), (count, outcome));
@@ -215,20 +231,6 @@ impl Routes {
         drop(state);
         self.answers.send_replace(count);
         changed
-    }
-}
-
-fn note(topic: &str, change: RouteChange) {
-    match change {
-        RouteChange::Same => {}
-        RouteChange::Changed => tracing::debug!(topic, "route changed"),
-        RouteChange::Doubted => {
-            tracing::warn!(
-                topic,
-                "a name server denies a topic that it had; the old route stays for now"
-            );
-        }
-        RouteChange::Removed => tracing::info!(topic, "route removed"),
     }
 }
 

@@ -10,11 +10,15 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::{
     Delivery, Filter, Handler, IntoOutcome, Outcome, PushConsumer, StartFrom,
     driver::{Driver, now},
+    push::Running,
     requests::Requests,
     work_queue::WorkQueue,
     workers,
 };
-use crate::{Call, Client, Error, client::registry::Signals};
+use crate::{
+    Call, Client, Error,
+    client::{Role, registry::Signals},
+};
 
 /// Options of a push consumer: clustering, concurrent. Ends with [`start`](Self::start).
 ///
@@ -191,6 +195,8 @@ impl PushConsumerBuilder {
             report: None,
         };
         tasks.spawn("driver", until_stopped(driver.run(), tasks.clone()));
+        let running = Running { commands: commands.downgrade(), tasks: tasks.clone() };
+        self.client.core().closers.add(Role::Consumer, running);
         Ok(PushConsumer { group, commands, tasks, closed: false, client: self.client })
     }
 

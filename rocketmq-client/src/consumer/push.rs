@@ -4,10 +4,16 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use rocketmq_consumer::{CloseReport, Snapshot};
 use rocketmq_remoting::Tasks;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::driver::Request;
-use crate::{Client, Error};
+use crate::{
+    Client, Error,
+    client::{Closes, Closing},
+};
 
 /// A running consumer of a group. Dropping it stops it at once: what its handlers were doing is delivered again, to this group's
 /// other members or to the next one. [`shutdown`](Self::shutdown) takes leave.
@@ -62,19 +68,50 @@ impl PushConsumer {
     ///
     /// Dropping the future stops the consumer at once.
     pub async fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
-        let (done, report) = oneshot::channel();
         self.closed = true;
-        let report = match self.commands.send(Request::Close { grace: deadline, done }) {
-            Ok(()) => report.await.unwrap_or_default(),
-            Err(_) => CloseReport::default(),
-        };
-        self.tasks.stop();
-        self.tasks.stopped().await;
+        let report = close(&self.commands, &self.tasks, deadline).await;
         ShutdownReport {
             undelivered: report.undelivered,
             unsettled: report.unsettled,
             uncommitted: report.uncommitted,
         }
+    }
+}
+
+async fn close(
+    commands: &mpsc::UnboundedSender<Request>,
+    tasks: &Tasks,
+    grace: Duration,
+) -> CloseReport {
+    let (done, report) = oneshot::channel();
+    let report = match commands.send(Request::Close { grace, done }) {
+        Ok(()) => report.await.unwrap_or_default(),
+        Err(_) => CloseReport::default(),
+    };
+    tasks.stop();
+    tasks.stopped().await;
+    report
+}
+
+/// A consumer as its client sees it: to be closed, if it still runs when the client is shut down.
+pub(super) struct Running {
+    pub(super) commands: mpsc::WeakUnboundedSender<Request>,
+    pub(super) tasks: Tasks,
+}
+
+impl Closes for Running {
+    fn is_alive(&self) -> bool {
+        self.commands.upgrade().is_some() && !self.tasks.is_stopped()
+    }
+
+    fn close(&self, deadline: Instant) -> Closing {
+        let (commands, tasks) = (self.commands.upgrade(), self.tasks.clone());
+        let grace = deadline.saturating_duration_since(Instant::now());
+        Box::pin(async move {
+            let Some(commands) = commands else { return 0 };
+            let report = close(&commands, &tasks, grace).await;
+            report.undelivered + report.unsettled + report.uncommitted
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -23,7 +23,10 @@ pub use builder::ProducerBuilder;
 pub use receipt::{PendingReceipt, SendReceipt, SendStatus};
 pub use send::{QueueKey, SendCall};
 
-use crate::{Client, Error, Message};
+use crate::{
+    Client, Error, Message,
+    client::{Closes, Closing, Role},
+};
 use builder::ProducerOptions;
 
 /// Sends messages. Cheap to clone; made by [`Client::producer`](crate::Client::producer).
@@ -68,7 +71,10 @@ impl Producer {
         let in_flight = Arc::new(Semaphore::new(options.max_in_flight));
         let turns = Turns::default();
         let closed = AtomicBool::new(false);
-        Self { shared: Arc::new(Shared { client, group, options, turns, in_flight, closed }) }
+        let core = Arc::clone(client.core());
+        let shared = Arc::new(Shared { client, group, options, turns, in_flight, closed });
+        core.closers.add(Role::Producer, Arc::downgrade(&shared));
+        Self { shared }
     }
 
     /// Sends a message: await it for a receipt, or choose another way first.
@@ -106,19 +112,7 @@ impl Producer {
     ///
     /// Dropping the future leaves the producer closed; brokers may not have been told.
     pub async fn shutdown(self, deadline: Duration) -> usize {
-        let shared = &self.shared;
-        if shared.closed.swap(true, Ordering::AcqRel) {
-            return 0;
-        }
-        let until = Instant::now() + deadline;
-        let all = u32::try_from(shared.options.max_in_flight).unwrap_or(u32::MAX);
-        let drained = tokio::time::timeout_at(until, shared.in_flight.acquire_many(all)).await;
-        let left = match drained {
-            Ok(_) => 0,
-            Err(_) => shared.options.max_in_flight - shared.in_flight.available_permits(),
-        };
-        shared.unregister(until).await;
-        left
+        self.shared.close(Instant::now() + deadline).await
     }
 
     fn check_open(&self) -> Result<(), Error> {
@@ -129,7 +123,38 @@ impl Producer {
     }
 }
 
+/// Closes a producer that its client is shut down before.
+impl Closes for Weak<Shared> {
+    fn is_alive(&self) -> bool {
+        self.upgrade().is_some_and(|shared| !shared.closed.load(Ordering::Acquire))
+    }
+
+    fn close(&self, deadline: Instant) -> Closing {
+        let shared = self.upgrade();
+        Box::pin(async move {
+            match shared {
+                Some(shared) => shared.close(deadline).await,
+                None => 0,
+            }
+        })
+    }
+}
+
 impl Shared {
+    async fn close(&self, until: Instant) -> usize {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return 0;
+        }
+        let all = u32::try_from(self.options.max_in_flight).unwrap_or(u32::MAX);
+        let drained = tokio::time::timeout_at(until, self.in_flight.acquire_many(all)).await;
+        let left = match drained {
+            Ok(_) => 0,
+            Err(_) => self.options.max_in_flight - self.in_flight.available_permits(),
+        };
+        self.unregister(until).await;
+        left
+    }
+
     /// Tells every master at once. A broker that is not told notices by the silence of heartbeats.
     async fn unregister(&self, deadline: Instant) {
         let core = self.client.core();

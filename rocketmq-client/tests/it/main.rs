@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod brokers;
 mod connect;
 mod consume;
+mod name_servers;
 mod pull;
+#[cfg(feature = "acl")]
+mod security;
 mod send;
 mod simple;
 
@@ -21,11 +25,20 @@ async fn client_of(cluster: &MockCluster) -> Client {
 }
 
 /// Waits until a condition holds.
-async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+async fn eventually<F: Future<Output = bool>>(what: &str, holds: impl FnMut() -> F) {
+    within(PATIENCE, what, holds).await;
+}
+
+/// Waits until a condition holds, for so long at most: of virtual time there is plenty.
+async fn within<F: Future<Output = bool>>(
+    patience: Duration,
+    what: &str,
+    mut holds: impl FnMut() -> F,
+) {
     let waited = async {
         while !holds().await {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(patience / 10_000).await;
         }
     };
-    assert!(tokio::time::timeout(PATIENCE, waited).await.is_ok(), "never: {what}");
+    assert!(tokio::time::timeout(patience, waited).await.is_ok(), "never: {what}");
 }

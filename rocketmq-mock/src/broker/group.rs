@@ -61,25 +61,35 @@ impl Broker {
             .map_err(|error| Refusal::new(ResponseCode::SYSTEM_ERROR, error.to_string()))?;
         let client: Arc<str> = heartbeat.client_id.as_str().into();
         let mut changed = BTreeSet::new();
+        let mut held_other = false;
         for consumer in &heartbeat.consumer_data_set {
             let name: Arc<str> = consumer.group_name.as_str().into();
             self.create_internal_topic(&retry_topic(&name).into());
             let group = self.groups.0.entry(Arc::clone(&name)).or_default();
             let news = group.members.insert(Arc::clone(&client), from) != Some(from);
+            if heartbeat.without_sub {
+                // A short heartbeat: the subscriptions are those of before.
+                if news {
+                    changed.insert(name);
+                }
+                continue;
+            }
             let topics: Subscriptions = consumer
                 .subscription_data_set
                 .iter()
                 .map(|data| (data.topic.as_str().into(), data.clone()))
                 .collect();
             let other_topics = !group.subscriptions.keys().eq(topics.keys());
+            held_other |= other_topics && !group.subscriptions.is_empty();
             group.subscriptions = topics;
             if news || other_topics {
                 changed.insert(name);
             }
         }
         self.notify(changed, out);
-        let header =
-            HeartbeatResponseHeader { supports_v2: Some(true), subscription_changed: Some(true) };
+        // To heartbeats of the first kind it always says so (`broker/processor/ClientManageProcessor.java`).
+        let subscription_changed = Some(heartbeat.heartbeat_fingerprint == 0 || held_other);
+        let header = HeartbeatResponseHeader { supports_v2: Some(true), subscription_changed };
         Ok(answer(request, ResponseCode::SUCCESS).with_header(&header))
     }
 

@@ -1,0 +1,101 @@
+//! What the connections of a client are made of, layer by layer.
+
+use std::sync::Arc;
+
+#[cfg(feature = "acl")]
+use rocketmq_remoting::Signing;
+#[cfg(feature = "_tls")]
+use rocketmq_remoting::Tls;
+use rocketmq_remoting::{Config, Connector};
+
+use super::{
+    builder::{ClientOptions, Wiring},
+    inbound::Unprotected,
+};
+use crate::Error;
+
+/// ```text
+///   requests ── hooks ── signing ── Config
+///   streams ─── address map ── TLS ── TCP, SOCKS5, or the application's own
+/// ```
+pub(super) struct Wired {
+    pub(super) config: Config,
+    pub(super) connector: Arc<dyn Connector>,
+    #[cfg(feature = "acl")]
+    signing: Option<Signing>,
+    #[cfg(feature = "_tls")]
+    tls: Option<Tls>,
+}
+
+impl Wired {
+    pub(super) fn new(wiring: Wiring, options: &ClientOptions) -> Result<Self, Error> {
+        #[cfg_attr(not(feature = "acl"), expect(unused_mut, reason = "nothing signs"))]
+        let mut config = wiring.config;
+        #[cfg(feature = "acl")]
+        let signing = match &wiring.credentials {
+            None => None,
+            Some(credentials) => {
+                let signing = Signing::new(credentials).map_err(unusable_credentials)?;
+                config.hooks.push(Arc::new(signing.clone()));
+                Some(signing)
+            }
+        };
+        let stream = wiring.connector.unwrap_or_else(|| Arc::new(wiring.tcp));
+        #[cfg(feature = "_tls")]
+        let tls = wiring.tls.as_ref().map(Tls::new).transpose().map_err(unusable_tls)?;
+        #[cfg(feature = "_tls")]
+        let stream = match &tls {
+            None => stream,
+            Some(tls) => Arc::new(tls.over(stream)) as Arc<dyn Connector>,
+        };
+        Ok(Self {
+            config,
+            connector: Arc::new(options.address_map.clone().over(stream)),
+            #[cfg(feature = "acl")]
+            signing,
+            #[cfg(feature = "_tls")]
+            tls,
+        })
+    }
+
+    /// Whether signed requests go in plaintext, and how to find out to where.
+    pub(super) fn unprotected(&self, options: &ClientOptions) -> Option<Unprotected> {
+        #[cfg(feature = "acl")]
+        let signs = self.signing.is_some();
+        #[cfg(not(feature = "acl"))]
+        let signs = false;
+        #[cfg(feature = "_tls")]
+        let encrypts = self.tls.is_some();
+        #[cfg(not(feature = "_tls"))]
+        let encrypts = false;
+        (signs && !encrypts).then(|| Unprotected::new(options.address_map.clone()))
+    }
+
+    #[cfg(feature = "acl")]
+    pub(super) fn replace_credentials(
+        &self,
+        credentials: &crate::Credentials,
+    ) -> Result<(), Error> {
+        let signing = self.signing.as_ref();
+        let signing =
+            signing.ok_or_else(|| Error::invalid("the client was made without credentials"))?;
+        signing.replace(credentials).map_err(unusable_credentials)
+    }
+
+    #[cfg(feature = "_tls")]
+    pub(super) fn replace_tls(&self, options: &crate::TlsOptions) -> Result<(), Error> {
+        let tls = self.tls.as_ref();
+        let tls = tls.ok_or_else(|| Error::invalid("the client was made without TLS"))?;
+        tls.replace(options).map_err(unusable_tls)
+    }
+}
+
+#[cfg(feature = "acl")]
+fn unusable_credentials(error: rocketmq_protocol::acl::EmptyKey) -> Error {
+    Error::invalid("credentials that cannot be used").with_source(error)
+}
+
+#[cfg(feature = "_tls")]
+fn unusable_tls(error: rocketmq_remoting::TlsError) -> Error {
+    Error::invalid("TLS options that cannot be used").with_source(error)
+}
