@@ -66,9 +66,11 @@ mod stats;
 pub use call::Call;
 pub use client::{Client, ClientBuilder, ClientShutdownReport};
 pub use consumer::{
-    Damaged, Delivery, Filter, Handler, IntoOutcome, Outcome, PullCall, PullConsumer,
-    PullConsumerBuilder, PullStatus, Pulled, PushConsumer, PushConsumerBuilder, Received,
-    ShutdownReport, SimpleConsumer, SimpleConsumerBuilder, StartFrom, Verdict,
+    Batch, BatchItem, BatchOutcome, Concurrent, ConsumeHook, Consumed, Damaged, Deliveries,
+    Delivery, Filter, Handler, IntoOutcome, Mode, Ordered, OrderedOutcome, Outcome, Poison,
+    PullCall, PullConsumer, PullConsumerBuilder, PullStatus, Pulled, PushConsumer,
+    PushConsumerBuilder, Received, ShutdownReport, SimpleConsumer, SimpleConsumerBuilder,
+    StartFrom, Unsettled, Verdict,
 };
 pub use error::{BoxError, Error, ErrorKind};
 pub use events::{ClientEvent, Events};
@@ -77,7 +79,10 @@ pub use message::Message;
 pub use producer::{
     PendingReceipt, Producer, ProducerBuilder, QueueKey, SendCall, SendReceipt, SendStatus,
 };
-pub use rocketmq_consumer::{Allocate, AllocateError, Averagely, Share, Snapshot};
+pub use rocketmq_consumer::{
+    Activity, Allocate, AllocateError, Averagely, AveragelyByCircle, ByConfig, ConsistentHash,
+    MachineRoom, MachineRoomNearby, QueueSnapshot, Rooms, Share, Snapshot,
+};
 #[doc(no_inline)]
 pub use rocketmq_protocol as protocol;
 pub use rocketmq_protocol::Serialization;

@@ -13,7 +13,7 @@ use std::{
 use rocketmq_protocol::message::{MessageExt, Undecodable};
 use rocketmq_route::MessageQueue;
 
-use crate::io::DeliveryId;
+use crate::io::{DeliveryId, Epoch};
 
 /// What whoever holds a delivery can see of our title to its queue, without asking the machine.
 #[derive(Debug)]
@@ -90,6 +90,20 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// A message that no queue has brought: for tests of handlers, and for what a broker hands over by itself. It is not
+    /// to be settled.
+    pub fn detached(
+        now: Instant,
+        queue: MessageQueue,
+        message: Result<MessageExt, Undecodable>,
+    ) -> Self {
+        let offset = message.as_ref().map_or(0, |message| message.queue_offset);
+        let pulled = Pulled { queue, claim: Claim::new(now, None), messages: vec![message] };
+        let epoch = Epoch { slot: u32::MAX, tenure: 0 };
+        let id = DeliveryId { epoch, offset };
+        Self { id, pulled: Arc::new(pulled), index: 0, local_attempts: 0 }
+    }
+
     /// What to settle.
     pub fn id(&self) -> DeliveryId {
         self.id
@@ -146,6 +160,13 @@ impl fmt::Debug for Delivery {
             0 => Ok(()),
             times => write!(f, " after {times} attempts"),
         }
+    }
+}
+
+impl From<Delivery> for Batch {
+    /// A batch of one.
+    fn from(delivery: Delivery) -> Self {
+        Self { deliveries: vec![delivery] }
     }
 }
 

@@ -423,6 +423,34 @@ impl MockCluster {
         self.shared.world().brokers.get(broker).map_or(0, |seat| seat.broker.popped(group))
     }
 
+    /// The client that a broker has leased a queue of an ordered group to.
+    pub fn lease_owner(
+        &self,
+        broker: &str,
+        group: &str,
+        topic: &str,
+        queue_id: i32,
+    ) -> Option<String> {
+        let world = self.shared.world();
+        let seat = world.brokers.get(broker)?;
+        seat.broker.lease_owner(group, topic, queue_id).map(str::to_owned)
+    }
+
+    /// Has a broker lease a queue to `thief`, whoever has it.
+    pub fn steal_lease(&self, broker: &str, group: &str, topic: &str, queue_id: i32, thief: &str) {
+        let now = self.shared.clock.now();
+        if let Some(seat) = self.shared.world().brokers.get_mut(broker) {
+            seat.broker.steal_lease(now, group, topic, queue_id, thief);
+        }
+    }
+
+    /// Damages the body of a stored message, so that it has not the checksum any more that it was stored with.
+    pub fn corrupt_body(&self, broker: &str, topic: &str, queue_id: i32, offset: i64) {
+        if let Some(seat) = self.shared.world().brokers.get_mut(broker) {
+            seat.broker.log.corrupt_body(&(topic.into(), queue_id), offset);
+        }
+    }
+
     /// The client ids that a broker knows as members of a group.
     pub fn members(&self, broker: &str, group: &str) -> Vec<String> {
         self.shared

@@ -81,6 +81,20 @@ impl Log {
         self.queues.get(key).map_or(0, |queue| queue.len() as i64)
     }
 
+    /// Damages the body of a message, in the form in which it is read.
+    pub(crate) fn corrupt_body(&mut self, key: &QueueKey, offset: i64) {
+        let index = usize::try_from(offset).unwrap_or(usize::MAX);
+        let Some(stored) = self.queues.get_mut(key).and_then(|queue| queue.get_mut(index)) else {
+            return;
+        };
+        let body = &stored.message.body;
+        let mut bytes = BytesMut::from(&stored.bytes[..]);
+        if let Some(at) = bytes.windows(body.len()).position(|window| window == body) {
+            bytes[at] ^= 1;
+        }
+        stored.bytes = bytes.freeze();
+    }
+
     /// The messages of a queue from an offset on.
     pub(crate) fn from(&self, key: &QueueKey, offset: i64) -> &[Stored] {
         let queue = self.queues.get(key).map_or(&[][..], Vec::as_slice);

@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     world: Mutex<World>,
     writers: Mutex<HashMap<u64, Writer>>,
     next_peer: AtomicU64,
-    clock: Clock,
+    pub(crate) clock: Clock,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<tokio_rustls::TlsAcceptor>,
 }
@@ -61,13 +61,13 @@ enum What {
 }
 
 /// Milliseconds since 1970 that stand still when tokio's time does.
-struct Clock {
+pub(crate) struct Clock {
     began: Instant,
     wall: i64,
 }
 
 impl Clock {
-    fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.wall + i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }

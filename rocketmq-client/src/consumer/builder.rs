@@ -1,26 +1,17 @@
-//! [`PushConsumerBuilder`]: options of a push consumer, and starting it.
+//! [`PushConsumerBuilder`]: the options of a push consumer.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use rocketmq_consumer::{Allocate, Config, ConsumerGroup};
-use rocketmq_protocol::{body::ConsumeFromWhere, names};
-use rocketmq_remoting::{Mailbox, Tasks};
-use tokio::{sync::mpsc, task::JoinSet};
+use rocketmq_consumer::{Allocate, Config, Model, Order};
+use rocketmq_protocol::{message::MessageExt, names};
 
 use super::{
-    Delivery, Filter, Handler, IntoOutcome, Outcome, PushConsumer, StartFrom,
-    driver::{Driver, now},
-    push::Running,
-    requests::Requests,
-    work_queue::WorkQueue,
-    workers,
+    Batch, BatchOutcome, Concurrent, ConsumeHook, Deliveries, Delivery, Filter, Handler,
+    IntoOutcome, Mode, Ordered, Poison, PushConsumer, StartFrom, desk::Desk,
 };
-use crate::{
-    Call, Client, Error,
-    client::{Role, registry::Signals},
-};
+use crate::{Call, Client, Error};
 
-/// Options of a push consumer: clustering, concurrent. Ends with [`start`](Self::start).
+/// Options of a push consumer. Ends with [`start`](Self::start), one of its sisters, or [`stream`](Self::stream).
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -39,22 +30,77 @@ use crate::{
 /// consumer.shutdown(Duration::from_secs(30)).await;
 /// # Ok::<_, rocketmq_client::Error>(()) }).unwrap();
 /// ```
+///
+/// Messages of a queue are handled in any order, many at a time, unless the consumer is [ordered](Self::ordered); each message goes to
+/// one member of the group, unless it is [broadcasting](Self::broadcasting).
 #[derive(Debug)]
-#[must_use = "a consumer does nothing until `start`"]
-pub struct PushConsumerBuilder {
-    client: Client,
-    config: Config,
-    concurrency: usize,
+#[must_use = "a consumer does nothing until `start` or `stream`"]
+pub struct PushConsumerBuilder<M: Mode = Concurrent> {
+    pub(super) client: Client,
+    pub(super) config: Config,
+    pub(super) concurrency: usize,
+    pub(super) desk: Desk,
+    pub(super) rate: Option<f64>,
     problem: Option<Error>,
+    mode: PhantomData<fn() -> M>,
 }
 
 impl PushConsumerBuilder {
     pub(crate) fn new(client: Client, group: Arc<str>) -> Self {
         let mut config = Config::new(group, Arc::clone(&client.core().id), fastrand::u64(..));
         config.heartbeat_interval = client.core().options.heartbeat_interval;
-        Self { client, config, concurrency: 20, problem: None }
+        Self {
+            client,
+            config,
+            concurrency: 20,
+            desk: Desk::default(),
+            rate: None,
+            problem: None,
+            mode: PhantomData,
+        }
     }
 
+    /// The messages of a queue are handled one after the other, each after the one before it has succeeded; different queues go on
+    /// beside each other. One member at a time has a queue: its broker leases it, and only when the handler has come to its end and
+    /// the offset is committed does another member get it.
+    ///
+    /// Outcomes are those of [`OrderedOutcome`](super::OrderedOutcome) from here on. A failure suspends the queue, and by default
+    /// for as many attempts as it takes: see [`max_redeliveries`](PushConsumerBuilder::max_redeliveries).
+    #[doc(alias = "MessageListenerOrderly")]
+    pub fn ordered(mut self) -> PushConsumerBuilder<Ordered> {
+        self.config.order = Order::Strict { auto_commit: true };
+        self.config.max_redeliveries = i32::MAX as u32;
+        PushConsumerBuilder {
+            client: self.client,
+            config: self.config,
+            concurrency: self.concurrency,
+            desk: self.desk,
+            rate: self.rate,
+            problem: self.problem,
+            mode: PhantomData,
+        }
+    }
+}
+
+impl PushConsumerBuilder<Ordered> {
+    /// Whether [`Ack`](super::OrderedOutcome::Ack) is final. Default yes; otherwise messages that were acknowledged come again
+    /// until [`Commit`](super::OrderedOutcome::Commit) is said.
+    #[doc(alias = "setAutoCommit")]
+    pub fn auto_commit(mut self, auto_commit: bool) -> Self {
+        self.config.order = Order::Strict { auto_commit };
+        self
+    }
+
+    /// How long a queue rests after its handler has failed. Default 1 s, as in Java; 10 ms to 30 s.
+    #[doc(alias = "setSuspendCurrentQueueTimeMillis")]
+    pub fn suspend_time(mut self, rest: Duration) -> Self {
+        self.config.suspend_time = rest;
+        self
+    }
+}
+
+/// What to read.
+impl<M: Mode> PushConsumerBuilder<M> {
     /// Reads a topic: all of it (`*`), messages with one of these tags (`a || b`), or those of another [`Filter`]. Every member of a
     /// group has to subscribe to the same, or brokers go back and forth between them.
     pub fn subscribe(mut self, topic: &str, filter: impl Into<Filter>) -> Self {
@@ -65,15 +111,17 @@ impl PushConsumerBuilder {
         self
     }
 
-    /// How many handlers run at once, over all queues. Default 20, as in Java.
-    #[doc(alias = "setConsumeThreadMax")]
-    pub fn concurrency(mut self, handlers: usize) -> Self {
-        self.concurrency = handlers.clamp(1, 65_536);
+    /// Every member gets every message, instead of one of them. Each remembers by itself how far it has read. What fails is passed
+    /// over: nobody would deliver it again to this member alone.
+    #[doc(alias = "MessageModel.BROADCASTING")]
+    pub fn broadcasting(mut self) -> Self {
+        self.config.model = Model::Broadcasting;
         self
     }
 
     /// Where to start a queue for which the group has no offset yet. Default [`StartFrom::Last`], as in Java.
     #[doc(alias = "setConsumeFromWhere")]
+    #[doc(alias = "setConsumeTimestamp")]
     pub fn start_from(mut self, from: StartFrom) -> Self {
         self.config.start_from = from;
         self
@@ -86,18 +134,117 @@ impl PushConsumerBuilder {
         self
     }
 
-    /// After how many redeliveries a failing message goes to the dead letters. Default 16, as in Java.
-    #[doc(alias = "setMaxReconsumeTimes")]
-    pub fn max_redeliveries(mut self, times: u32) -> Self {
-        self.config.max_redeliveries = times;
+    /// Which messages to hand over at all; the others count as consumed. Called in the worker, after the subscription has let them
+    /// through. May be said more than once.
+    #[doc(alias = "FilterMessageHook")]
+    pub fn only(mut self, wanted: impl Fn(&MessageExt) -> bool + Send + Sync + 'static) -> Self {
+        self.desk.filters.push(Arc::new(wanted));
+        self
+    }
+}
+
+/// How to consume.
+impl<M: Mode> PushConsumerBuilder<M> {
+    /// How many handlers run at once, over all queues; of a stream, how many messages may be unsettled. Default 20, as in Java. It can
+    /// be [changed](PushConsumer::set_concurrency) later.
+    #[doc(alias = "setConsumeThreadMax")]
+    #[doc(alias = "setConsumeThreadMin")]
+    pub fn concurrency(mut self, handlers: usize) -> Self {
+        self.concurrency = handlers.clamp(1, 65_536);
         self
     }
 
+    /// No more messages than so many a second. Default no limit.
+    pub fn rate_limit(mut self, per_second: f64) -> Self {
+        if per_second > 0.0 && per_second.is_finite() {
+            self.rate = Some(per_second);
+        } else {
+            let error = Error::invalid(format!("{per_second} messages a second are no rate"));
+            self.problem = self.problem.or(Some(error));
+        }
+        self
+    }
+
+    /// After how many redeliveries a failing message goes to the dead letters. Default 16; of an ordered consumer, never: both as in
+    /// Java.
+    #[doc(alias = "setMaxReconsumeTimes")]
+    pub fn max_redeliveries(mut self, times: u32) -> Self {
+        self.config.max_redeliveries = times.min(i32::MAX as u32);
+        self
+    }
+
+    /// How long a handler may take before its message is sent back, to be delivered again; what the handler says later does not count.
+    /// Default 15 min, as in Java, which notices up to twice as late; this notices within a sixteenth. Messages of an ordered
+    /// consumer are not sent back; so long it waits for a handler before it gives a queue up.
+    #[doc(alias = "setConsumeTimeout")]
+    pub fn consume_timeout(mut self, timeout: Duration) -> Self {
+        self.config.consume_timeout = timeout;
+        self
+    }
+
+    /// What to do with a message that cannot be read. Default: [back to the broker](Poison::SendBack).
+    pub fn poison(mut self, poison: Poison) -> Self {
+        self.desk.poison = poison;
+        self
+    }
+
+    /// Has somebody look on before and after every call of the handler.
+    #[doc(alias = "registerConsumeMessageHook")]
+    pub fn hook(mut self, hook: impl ConsumeHook) -> Self {
+        self.desk.hooks.add(hook);
+        self
+    }
+
+    /// How long a queue that moves to another member waits for its running handlers, so that their messages do not come twice. Default
+    /// 1 s; Java does not wait. An ordered consumer waits for [`consume_timeout`](Self::consume_timeout) at least.
+    pub fn revoke_grace(mut self, grace: Duration) -> Self {
+        self.config.revoke_grace = grace;
+        self
+    }
+
+    /// How often offsets that have moved are committed. Default 5 s, as in Java. What was consumed since comes again after a crash.
+    #[doc(alias = "setPersistConsumerOffsetInterval")]
+    pub fn commit_interval(mut self, interval: Duration) -> Self {
+        self.config.commit_interval = interval;
+        self
+    }
+}
+
+/// How much to hold.
+impl<M: Mode> PushConsumerBuilder<M> {
     /// How many messages are asked for with one pull. Default 32, as in Java; brokers give 32 at most unless configured
     /// otherwise.
     #[doc(alias = "setPullBatchSize")]
     pub fn pull_batch(mut self, messages: u32) -> Self {
         self.config.pull_batch = messages;
+        self
+    }
+
+    /// How many bytes are asked for with one pull. Default 256 KiB, as in Java.
+    #[doc(alias = "setPullBatchSizeInBytes")]
+    pub fn pull_batch_bytes(mut self, bytes: u32) -> Self {
+        self.config.pull_batch_bytes = bytes;
+        self
+    }
+
+    /// How long to wait between a pull that brought messages and the next. Default not at all, as in Java.
+    #[doc(alias = "setPullInterval")]
+    pub fn pull_interval(mut self, interval: Duration) -> Self {
+        self.config.pull_interval = interval;
+        self
+    }
+
+    /// How long to wait after a pull that failed. Default 1 s, as in Java.
+    #[doc(alias = "setPullTimeDelayMillsWhenException")]
+    pub fn retry_delay(mut self, delay: Duration) -> Self {
+        self.config.retry_delay = delay;
+        self
+    }
+
+    /// Whether each pull carries the subscription, instead of heartbeats alone. Default no, as in Java.
+    #[doc(alias = "setPostSubscriptionWhenPull")]
+    pub fn post_subscription(mut self, post: bool) -> Self {
+        self.config.post_subscription = post;
         self
     }
 
@@ -108,22 +255,48 @@ impl PushConsumerBuilder {
         self
     }
 
-    /// How many bytes may be held in all queues together. Default 256 MiB. Java has a limit for each queue only, 100 MiB, which
-    /// holds here too.
+    /// How many messages may be held of all queues of a topic together, in equal parts. Default no such limit; where there is one it
+    /// stands in place of that for each queue. Java divides by the queues of all topics.
+    #[doc(alias = "setPullThresholdForTopic")]
+    pub fn max_cached_messages_of_topic(mut self, messages: usize) -> Self {
+        self.config.topic_limits.messages = Some(messages);
+        self
+    }
+
+    /// How many bytes may be held in all queues together. Default 256 MiB; Java has limits for each queue only.
     pub fn max_cached_bytes(mut self, bytes: u64) -> Self {
         self.config.budget = Some(bytes);
         self
     }
 
-    /// How often offsets that have moved are committed. Default 5 s, as in Java. What was consumed since comes again after a crash.
-    #[doc(alias = "setPersistConsumerOffsetInterval")]
-    pub fn commit_interval(mut self, interval: Duration) -> Self {
-        self.config.commit_interval = interval;
+    /// How many bytes of one queue may be held. Default 100 MiB, as in Java.
+    #[doc(alias = "setPullThresholdSizeForQueue")]
+    pub fn max_cached_bytes_of_queue(mut self, bytes: u64) -> Self {
+        self.config.limits.bytes = bytes;
         self
     }
 
+    /// How many bytes may be held of all queues of a topic together, in equal parts. Default no such limit.
+    #[doc(alias = "setPullThresholdSizeForTopic")]
+    pub fn max_cached_bytes_of_topic(mut self, bytes: u64) -> Self {
+        self.config.topic_limits.bytes = Some(bytes);
+        self
+    }
+
+    /// How far a queue may be read ahead of its first message that is not consumed, in messages: so many at most come again after a
+    /// crash. Default 2,000, as in Java. An ordered queue has no such limit: nothing overtakes in it.
+    #[doc(alias = "setConsumeConcurrentlyMaxSpan")]
+    pub fn max_span(mut self, messages: u64) -> Self {
+        self.config.limits.span = messages;
+        self
+    }
+}
+
+/// Starting.
+impl<M: Mode> PushConsumerBuilder<M> {
     /// Starts the consumer with a closure that is called with each message. What it returns decides: `()` and `Ok`
-    /// acknowledge, an `Err` has the message delivered again later, and an [`Outcome`] says it in detail.
+    /// acknowledge, an `Err` has the message delivered again later, and an [`Outcome`](super::Outcome) (of an ordered consumer an
+    /// [`OrderedOutcome`](super::OrderedOutcome)) says it in detail.
     ///
     /// # Errors
     ///
@@ -137,7 +310,7 @@ impl PushConsumerBuilder {
     where
         F: Fn(Delivery) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<Outcome>,
+        Fut::Output: IntoOutcome<M::Outcome>,
     {
         self.start_with(handler)
     }
@@ -147,60 +320,108 @@ impl PushConsumerBuilder {
     /// # Errors
     ///
     /// As [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`start`](Self::start).
     pub fn start_with<H>(self, handler: H) -> Call<'static, PushConsumer>
     where
         H: Handler,
-        H::Output: IntoOutcome<Outcome>,
+        H::Output: IntoOutcome<M::Outcome>,
     {
-        Call::new(async move { self.launch(Arc::new(handler)) })
+        Call::new(async move { self.launch_singly(handler).await })
     }
 
-    fn launch<H>(mut self, handler: Arc<H>) -> Result<PushConsumer, Error>
+    /// Starts the consumer with a closure that blocks: it is called where it keeps nothing else waiting, on the runtime's pool for
+    /// blocking work.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`start`](Self::start). A call that has begun cannot be interrupted.
+    #[doc(alias = "blocking_handler")]
+    pub fn start_blocking<F, R>(self, handler: F) -> Call<'static, PushConsumer>
     where
-        H: Handler,
-        H::Output: IntoOutcome<Outcome>,
+        F: Fn(Delivery) -> R + Send + Sync + 'static,
+        R: IntoOutcome<M::Outcome> + Send + 'static,
     {
-        self.check()?;
-        let core = Arc::clone(self.client.core());
-        let group = Arc::clone(&self.config.group);
-        let consume_from_where = match self.config.start_from {
-            StartFrom::First => ConsumeFromWhere::FirstOffset,
-            StartFrom::Timestamp(_) => ConsumeFromWhere::Timestamp,
-            _ => ConsumeFromWhere::LastOffset,
-        };
-        let machine = ConsumerGroup::new(self.config, now())
-            .map_err(|error| Error::invalid("options that cannot be used").with_source(error))?;
-        let signals = Arc::<Signals>::default();
-        core.registry.add_consumer(&group, &signals)?;
-        let tasks = core.tasks.child("consumer");
-        let work = Arc::new(WorkQueue::new(self.concurrency));
-        for _ in 0..self.concurrency {
-            let worker = workers::run(Arc::clone(&work), Arc::clone(&handler));
-            tasks.spawn("worker", until_stopped(worker, tasks.clone()));
-        }
-        let (commands, received) = mpsc::unbounded_channel();
-        let driver = Driver {
-            machine,
-            requests: Requests { core, group: Arc::clone(&group) },
-            consume_from_where,
-            work,
-            ahead: (4 * self.concurrency).max(128),
-            signals,
-            commands: received,
-            mailbox: Mailbox::new(),
-            pulls: HashMap::new(),
-            questions: JoinSet::new(),
-            marks: Vec::new(),
-            closing: Vec::new(),
-            report: None,
-        };
-        tasks.spawn("driver", until_stopped(driver.run(), tasks.clone()));
-        let running = Running { commands: commands.downgrade(), tasks: tasks.clone() };
-        self.client.core().closers.add(Role::Consumer, running);
-        Ok(PushConsumer { group, commands, tasks, closed: false, client: self.client })
+        let handler = super::handler::Blocking::new(handler, &self.client.core().tasks);
+        self.start_with(handler)
     }
 
-    fn check(&mut self) -> Result<(), Error> {
+    /// Starts the consumer with a closure that is called with up to `max` messages of one queue (1 to 1,024). What it returns says what
+    /// becomes of all of them, or of each: see [`BatchOutcome`].
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`start`](Self::start).
+    #[doc(alias = "setConsumeMessageBatchMaxSize")]
+    pub fn start_batch<F, Fut>(self, max: usize, handler: F) -> Call<'static, PushConsumer>
+    where
+        F: Fn(Batch) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoOutcome<BatchOutcome<M::Outcome>>,
+    {
+        self.start_batch_with(max, handler)
+    }
+
+    /// Starts the consumer with a [`Handler`] of batches: see [`start_batch`](Self::start_batch).
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_batch_with<H>(self, max: usize, handler: H) -> Call<'static, PushConsumer>
+    where
+        H: Handler<Batch>,
+        H::Output: IntoOutcome<BatchOutcome<M::Outcome>>,
+    {
+        Call::new(async move { self.launch_batches(max, handler).await })
+    }
+
+    /// Starts the consumer as a stream: each message waits to be [settled](super::Unsettled).
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let cluster = rocketmq_mock::MockCluster::start().await.unwrap();
+    /// # let client = rocketmq_client::Client::connect(cluster.name_server_address().to_string()).await?;
+    /// # let producer = client.producer("p").start().await?;
+    /// # producer.send(rocketmq_client::Message::new("orders", "hello")).await?;
+    /// # use rocketmq_client::StartFrom;
+    /// # let audit = client.push_consumer("audit").start_from(StartFrom::First);
+    /// let mut deliveries = audit.subscribe("orders", "*").stream().await?;
+    /// while let Some(delivery) = deliveries.next().await {
+    ///     let delivery = delivery?;
+    ///     println!("{:?}", delivery.body());
+    ///     delivery.ack();
+    /// #   break;
+    /// }
+    /// # deliveries.shutdown(std::time::Duration::from_secs(5)).await;
+    /// # Ok::<_, rocketmq_client::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`start`](Self::start).
+    pub fn stream(self) -> Call<'static, Deliveries<M>> {
+        Call::new(async move { self.launch_stream().await })
+    }
+
+    pub(super) fn check(&mut self) -> Result<(), Error> {
         if let Some(problem) = self.problem.take() {
             return Err(problem);
         }
@@ -211,13 +432,5 @@ impl PushConsumerBuilder {
             return Err(Error::invalid("a consumer without a subscription"));
         }
         Ok(())
-    }
-}
-
-/// Whoever stops the tasks has waited long enough: even a handler is cut off where it awaits.
-async fn until_stopped(work: impl Future<Output = ()>, tasks: Tasks) {
-    tokio::select! {
-        () = work => {}
-        () = tasks.cancelled() => {}
     }
 }

@@ -8,7 +8,7 @@ use rocketmq_consumer::{
     Settlement, Snapshot,
 };
 use rocketmq_protocol::{
-    body::{ConsumeFromWhere, ConsumerData},
+    body::{ConsumeFromWhere, ConsumerData, MessageModel},
     header::PullMessageRequestHeader,
 };
 use rocketmq_remoting::{CallError, Mailbox, Reply, Submitted};
@@ -21,7 +21,8 @@ use tokio::{
 use super::{
     pulling::pull_answer,
     requests::{Requests, pull_failure},
-    workers::Work,
+    throttle::Throttle,
+    workers::{Portion, Work},
 };
 use crate::client::{
     registry::{News, Signals},
@@ -35,19 +36,24 @@ pub(super) enum Request {
     Close { grace: Duration, done: oneshot::Sender<CloseReport> },
     /// What does the group look like?
     Snapshot(oneshot::Sender<Snapshot>),
+    /// Something for the machine.
+    Tell(Input),
 }
 
 /// Drives one [`ConsumerGroup`]: waits for something to happen, tells the machine, does what it says.
 ///
 /// Nothing here decides. Requests are futures in a set that end in an input; pulls are rows in the tables of their connections, whose
 /// answers land in one mailbox, so that a thousand waiting queues need no task.
-pub(super) struct Driver {
+pub(super) struct Driver<P: Portion> {
     pub(super) machine: ConsumerGroup,
     pub(super) requests: Requests,
-    pub(super) consume_from_where: ConsumeFromWhere,
-    pub(super) work: Arc<Work>,
-    /// Taken from the machine ahead of the workers: as many as keep them busy between two looks.
-    pub(super) ahead: usize,
+    pub(super) introduction: Introduction,
+    pub(super) work: Arc<Work<P>>,
+    /// Messages that workers take at once.
+    pub(super) portion: usize,
+    pub(super) throttle: Option<Throttle>,
+    /// Workers get less than they could do.
+    pub(super) is_throttled: bool,
     pub(super) signals: Arc<Signals>,
     pub(super) commands: mpsc::UnboundedReceiver<Request>,
     pub(super) mailbox: Mailbox<PullToken>,
@@ -56,6 +62,13 @@ pub(super) struct Driver {
     pub(super) marks: Vec<Settlement>,
     pub(super) closing: Vec<oneshot::Sender<CloseReport>>,
     pub(super) report: Option<CloseReport>,
+}
+
+/// What heartbeats say about the group, beside its subscriptions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Introduction {
+    pub(super) consume_from_where: ConsumeFromWhere,
+    pub(super) message_model: MessageModel,
 }
 
 /// A pull under way.
@@ -84,7 +97,7 @@ enum Wake {
     Time,
 }
 
-impl Driver {
+impl<P: Portion> Driver<P> {
     /// Runs until the group is closed, and tells what was left.
     pub(super) async fn run(mut self) {
         self.act();
@@ -104,16 +117,20 @@ impl Driver {
             }
             self.act();
         }
-        self.work.close();
         let report = self.report.unwrap_or_default();
-        for done in self.closing {
+        for done in std::mem::take(&mut self.closing) {
             // Whoever asked may have stopped waiting.
             let _ = done.send(report);
         }
     }
 
     async fn wait(&mut self) -> Wake {
-        let timeout = self.machine.poll_timeout();
+        let mut timeout = self.machine.poll_timeout();
+        if self.is_throttled
+            && let Some(throttle) = &self.throttle
+        {
+            timeout = timeout.into_iter().chain([throttle.next()]).min();
+        }
         tokio::select! {
             Some(Ok(finished)) = self.questions.join_next(), if !self.questions.is_empty() => {
                 Wake::Finished(finished)
@@ -140,13 +157,17 @@ impl Driver {
     /// Gives workers what they can use until the next look.
     fn refill(&mut self) {
         let level = self.work.collect(&mut self.marks);
-        let mut wanted = self.ahead.saturating_sub(level.waiting);
         let now = now();
+        let mut wanted =
+            self.allowed(now, level.ahead.saturating_sub(level.waiting) * self.portion);
         while wanted > 0
             && let Some(batch) = self.machine.take(now, wanted)
         {
             wanted = wanted.saturating_sub(batch.len());
-            self.work.push(batch);
+            if let Some(throttle) = &mut self.throttle {
+                throttle.spend(batch.len());
+            }
+            self.work.push(P::cut(batch, self.portion));
         }
         if !self.marks.is_empty() {
             // They came between two looks: told now, so that nothing waits for them.
@@ -154,6 +175,14 @@ impl Driver {
             self.machine.handle(now, Input::Settled(marks));
             self.act();
         }
+    }
+
+    /// How many of so many messages may be handed out now.
+    fn allowed(&mut self, now: Now, wanted: usize) -> usize {
+        let Some(throttle) = &mut self.throttle else { return wanted };
+        let allowed = throttle.allow(now.monotonic, wanted);
+        self.is_throttled = allowed < wanted;
+        allowed
     }
 
     fn pulled(&mut self, now: Now, pull: PullToken, reply: Result<Reply, CallError>) {
@@ -198,6 +227,7 @@ impl Driver {
                 self.machine.handle(now, Input::Close { grace });
             }
             Request::Snapshot(answer) => drop(answer.send(self.machine.snapshot())),
+            Request::Tell(input) => self.machine.handle(now, input),
         }
     }
 
@@ -229,7 +259,8 @@ impl Driver {
 
     fn announce(&self) {
         let data = ConsumerData {
-            consume_from_where: self.consume_from_where,
+            consume_from_where: self.introduction.consume_from_where,
+            message_model: self.introduction.message_model,
             group_name: self.requests.group.to_string(),
             subscription_data_set: self.machine.subscriptions().cloned().collect(),
             ..ConsumerData::default()
@@ -276,16 +307,23 @@ impl Driver {
     fn event(&mut self, event: Event) {
         match &event {
             Event::Revoking { epoch, .. } => {
-                let returned = self.work.withdraw(|delivery| delivery.id().epoch == *epoch);
+                let of_it = |it: &P| it.deliveries().any(|delivery| delivery.id().epoch == *epoch);
+                let returned = self.work.withdraw(of_it);
                 let outcome = Outcome::Returned;
-                self.marks.extend(
-                    returned.iter().map(|item| Settlement { delivery: item.id(), outcome }),
-                );
+                let returned = returned.iter().flat_map(P::deliveries);
+                self.marks.extend(returned.map(|item| Settlement { delivery: item.id(), outcome }));
             }
             Event::Closed(report) => self.report = Some(*report),
             _ => {}
         }
         log(&self.requests.group, &event);
+    }
+}
+
+/// However it ends, nobody waits for more.
+impl<P: Portion> Drop for Driver<P> {
+    fn drop(&mut self) {
+        self.work.close();
     }
 }
 

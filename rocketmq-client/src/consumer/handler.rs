@@ -1,6 +1,11 @@
 //! [`Handler`]: what is called with each message.
 
+use std::sync::Arc;
+
+use rocketmq_remoting::Tasks;
+
 use super::Delivery;
+use crate::BoxError;
 
 /// What is called with each message. Closures go to [`start`](super::PushConsumerBuilder::start); a type that implements this goes to
 /// [`start_with`](super::PushConsumerBuilder::start_with), and its future may borrow from it.
@@ -27,5 +32,31 @@ where
 
     fn handle(&self, input: In) -> impl Future<Output = Fut::Output> + Send {
         self(input)
+    }
+}
+
+/// A closure that blocks, as a handler: it is called on the pool for blocking work.
+pub(super) struct Blocking<F> {
+    call: Arc<F>,
+    tasks: Tasks,
+}
+
+impl<F> Blocking<F> {
+    pub(super) fn new(call: F, tasks: &Tasks) -> Self {
+        Self { call: Arc::new(call), tasks: tasks.clone() }
+    }
+}
+
+impl<F, R> Handler for Blocking<F>
+where
+    F: Fn(Delivery) -> R + Send + Sync + 'static,
+    R: Send + 'static,
+{
+    type Output = Result<R, BoxError>;
+
+    async fn handle(&self, delivery: Delivery) -> Self::Output {
+        let call = Arc::clone(&self.call);
+        let called = self.tasks.spawn_blocking(move || call(delivery)).await;
+        called.map_err(|panic| format!("the handler panicked: {panic}").into())
     }
 }

@@ -2,14 +2,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use rocketmq_consumer::{CloseReport, Snapshot};
+use rocketmq_consumer::{CloseReport, Input, Snapshot};
 use rocketmq_remoting::Tasks;
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
 
-use super::driver::Request;
+use super::{Filter, driver::Request, launch::Staff};
 use crate::{
     Client, Error,
     client::{Closes, Closing},
@@ -20,15 +20,31 @@ use crate::{
 #[must_use = "a consumer that is dropped stops"]
 #[doc(alias = "DefaultMQPushConsumer")]
 pub struct PushConsumer {
-    pub(super) group: Arc<str>,
-    pub(super) commands: mpsc::UnboundedSender<Request>,
-    pub(super) tasks: Tasks,
-    pub(super) closed: bool,
+    group: Arc<str>,
+    commands: mpsc::UnboundedSender<Request>,
+    tasks: Tasks,
+    staff: Staff,
+    closed: bool,
     /// The client lives as long as its consumers.
-    pub(super) client: Client,
+    client: Client,
 }
 
 impl PushConsumer {
+    pub(super) fn new(
+        client: Client,
+        group: Arc<str>,
+        commands: mpsc::UnboundedSender<Request>,
+        tasks: Tasks,
+        staff: Staff,
+    ) -> Self {
+        Self { group, commands, tasks, staff, closed: false, client }
+    }
+
+    /// Whether the consumer has ended without having been shut down: its client was.
+    pub(super) fn was_cut_off(&self) -> bool {
+        !self.closed && self.tasks.is_stopped()
+    }
+
     /// The group.
     pub fn group(&self) -> &str {
         &self.group
@@ -57,6 +73,45 @@ impl PushConsumer {
     /// As [`snapshot`](Self::snapshot).
     pub async fn lag(&self) -> Result<u64, Error> {
         Ok(self.snapshot().await?.lag())
+    }
+
+    /// Stops pulling. What has been pulled is still consumed, offsets are committed, and the consumer stays a member of its group:
+    /// its queues are not given to others.
+    #[doc(alias = "suspend")]
+    pub fn pause(&self) {
+        self.tell(Input::Pause);
+    }
+
+    /// Pulls again, and from queues that had [stopped](super::Poison::Stop) too.
+    pub fn resume(&self) {
+        self.tell(Input::Resume);
+    }
+
+    /// Changes how many handlers run at once. Where there are more than that, each ends with the message it is at.
+    #[doc(alias = "updateCorePoolSize")]
+    pub fn set_concurrency(&self, handlers: usize) {
+        (self.staff)(handlers.clamp(1, 65_536));
+    }
+
+    /// Reads one more topic, or reads one with another filter. All members of the group have to follow, and soon.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a topic or a filter that cannot be used.
+    pub fn subscribe(&self, topic: &str, filter: impl Into<Filter>) -> Result<(), Error> {
+        let subscription = filter.into().subscription(topic)?;
+        self.tell(Input::Subscribe(subscription));
+        Ok(())
+    }
+
+    /// Reads a topic no longer. Its queues are given up in order: handlers may finish, offsets are committed.
+    pub fn unsubscribe(&self, topic: &str) {
+        self.tell(Input::Unsubscribe { topic: topic.into() });
+    }
+
+    /// A consumer that has ended has nothing to be told.
+    fn tell(&self, input: Input) {
+        let _ = self.commands.send(Request::Tell(input));
     }
 
     /// Stops in order: no more pulls; handlers may finish what they are doing; offsets are committed and that is awaited; the

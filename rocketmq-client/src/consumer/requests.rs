@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rocketmq_consumer::{Action, CommitId, Failure, Input, OffsetCommit, PullPlan, SendBack};
+use rocketmq_consumer::{Action, CommitId, Failure, Input, OffsetCommit, PullPlan};
 use rocketmq_protocol::{
     Text,
-    body::{self, ConsumerIds},
+    body::{self, ConsumerIds, LockBatchRequestBody, LockBatchResponseBody},
     header::{
-        ConsumerSendMsgBackRequestHeader, GetConsumerListByGroupRequestHeader,
-        PullMessageRequestHeader, RpcFields, TopicFields, UnregisterClientRequestHeader,
+        GetConsumerListByGroupRequestHeader, LockBatchMqRequestHeader, PullMessageRequestHeader,
+        RpcFields, TopicFields, UnlockBatchMqRequestHeader, UnregisterClientRequestHeader,
     },
 };
 use rocketmq_remoting::CallError;
@@ -39,6 +39,8 @@ impl Requests {
                 | Action::QueryStartOffset { .. }
                 | Action::SendBack(_)
                 | Action::Commit { .. }
+                | Action::Lock { .. }
+                | Action::Unlock { .. }
                 | Action::Unregister { .. }
         );
         let requests = self.clone();
@@ -66,12 +68,72 @@ impl Requests {
             Action::Commit { commit, offsets, deadline, .. } => {
                 self.commit(commit, offsets, deadline.into()).await
             }
+            Action::Lock { lock, broker, queues, deadline } => {
+                let answer = self.lock(&broker, &queues, deadline.into()).await;
+                Input::Locked { lock, answer: answer.map_err(failure) }
+            }
+            Action::Unlock { lock, broker, queues, deadline } => {
+                let answer = self.unlock(&broker, &queues, deadline.into()).await;
+                Input::Unlocked { lock, answer: answer.map_err(failure) }
+            }
             other => {
                 if let Action::Unregister { deadline } = other {
                     self.unregister(deadline.into()).await;
                 }
                 Input::Unregistered
             }
+        }
+    }
+
+    /// Leases queues of one broker. The answer is which of them are ours.
+    async fn lock(
+        &self,
+        broker: &str,
+        queues: &[MessageQueue],
+        deadline: Instant,
+    ) -> Result<Vec<MessageQueue>, Error> {
+        let request =
+            LockBatchMqRequestHeader { shared: to_broker(&Text::from(broker.to_owned())).rpc };
+        let leases = body::encode(&self.leases(queues));
+        let answer = self.core.call_master(broker, &request, leases, deadline).await?;
+        let ours: LockBatchResponseBody = body::decode(&answer.body).map_err(|error| {
+            Error::new(ErrorKind::Protocol, "a list of leases that cannot be read")
+                .with_source(error)
+        })?;
+        let named = |queue: &MessageQueue| {
+            ours.locked.iter().any(|it| {
+                it.topic == *queue.topic
+                    && it.broker_name == *queue.broker_name
+                    && it.queue_id == queue.queue_id
+            })
+        };
+        Ok(queues.iter().filter(|queue| named(queue)).cloned().collect())
+    }
+
+    /// Gives leases of one broker back.
+    async fn unlock(
+        &self,
+        broker: &str,
+        queues: &[MessageQueue],
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let request =
+            UnlockBatchMqRequestHeader { shared: to_broker(&Text::from(broker.to_owned())).rpc };
+        let leases = body::encode(&self.leases(queues));
+        self.core.call_master(broker, &request, leases, deadline).await.map(drop)
+    }
+
+    fn leases(&self, queues: &[MessageQueue]) -> LockBatchRequestBody {
+        let queue = |queue: &MessageQueue| body::MessageQueue {
+            broker_name: queue.broker_name.to_string(),
+            queue_id: queue.queue_id,
+            topic: queue.topic.to_string(),
+        };
+        LockBatchRequestBody {
+            client_id: self.core.id.to_string(),
+            consumer_group: self.group.to_string(),
+            mq_set: queues.iter().map(queue).collect(),
+            only_this_broker: false,
         }
     }
 
@@ -89,36 +151,6 @@ impl Requests {
                 .with_source(error)
         })?;
         Ok(ids.consumer_id_list.into_iter().map(Arc::from).collect())
-    }
-
-    async fn send_back(&self, plan: &SendBack) -> Result<(), Error> {
-        let queue = plan.delivery.queue();
-        let (offset, message_id, topic) = match plan.delivery.message() {
-            Ok(message) => {
-                let id = Text::from(message.message_id().to_string());
-                (message.commit_log_offset, Some(id), message.topic.detach())
-            }
-            Err(poison) => {
-                let offset = poison.commit_log_offset;
-                let offset = offset.ok_or_else(|| {
-                    Error::invalid("a message without a place cannot be sent back")
-                })?;
-                (offset, None, Text::from(&queue.topic))
-            }
-        };
-        let request = ConsumerSendMsgBackRequestHeader {
-            offset,
-            group: (&self.group).into(),
-            delay_level: plan.delay_level,
-            origin_msg_id: message_id,
-            origin_topic: Some(topic),
-            unit_mode: Some(false),
-            max_reconsume_times: Some(plan.max_redeliveries),
-            shared: towards(queue).rpc,
-        };
-        let deadline = plan.deadline.into();
-        self.core.call_master(&queue.broker_name, &request, Bytes::new(), deadline).await?;
-        Ok(())
     }
 
     /// One request for each queue; all of one broker go out together over one connection.

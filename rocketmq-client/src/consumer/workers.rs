@@ -1,57 +1,228 @@
-//! Workers: tasks that take deliveries one by one, call the handler, and hand in what became of them.
+//! Workers: tasks that take what waits, call the handler, and hand in what became of it.
 
 use std::{
     any::Any,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
+    slice,
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
 
-use rocketmq_consumer::Settlement;
-use rocketmq_protocol::message::BodyLimits;
+use rocketmq_consumer::{self as machine, Settlement};
 use tokio::task::coop;
 
-use super::{Delivery, Handler, IntoOutcome, Outcome, Verdict, work_queue::WorkQueue};
-use crate::BoxError;
+use super::{
+    Batch, BatchOutcome, Handler, IntoOutcome, Mode,
+    desk::{Desk, Timed},
+    work_queue::WorkQueue,
+};
+use crate::{BoxError, client::routes::std_now};
 
 /// What waits for workers, and what they have done.
-pub(super) type Work = WorkQueue<rocketmq_consumer::Delivery, Settlement>;
+pub(super) type Work<P> = WorkQueue<P, Settlement>;
 
-/// Works until the queue is closed. Generic over the handler: no box, no spawn and no allocation for a message.
-pub(super) async fn run<H>(work: Arc<Work>, handler: Arc<H>)
-where
+/// What a worker takes at once.
+pub(super) trait Portion: Send + 'static {
+    /// Cuts what the machine hands out into portions of up to `size` messages.
+    fn cut(batch: machine::Batch, size: usize) -> impl Iterator<Item = Self>;
+
+    fn deliveries(&self) -> slice::Iter<'_, machine::Delivery>;
+}
+
+/// One message.
+impl Portion for machine::Delivery {
+    fn cut(batch: machine::Batch, _: usize) -> impl Iterator<Item = Self> {
+        batch.into_iter()
+    }
+
+    fn deliveries(&self) -> slice::Iter<'_, machine::Delivery> {
+        slice::from_ref(self).iter()
+    }
+}
+
+/// Several messages of one queue.
+impl Portion for machine::Batch {
+    fn cut(batch: machine::Batch, size: usize) -> impl Iterator<Item = Self> {
+        let mut left = Some(batch);
+        std::iter::from_fn(move || {
+            let (portion, rest) = left.take()?.split(size);
+            left = rest;
+            Some(portion)
+        })
+    }
+
+    fn deliveries(&self) -> slice::Iter<'_, machine::Delivery> {
+        self.iter()
+    }
+}
+
+/// One message at a time, of whatever queue: until the queue is closed. Generic over the handler: no box, no spawn and no
+/// allocation for a message.
+pub(super) async fn one_by_one<H, M>(
+    work: Arc<Work<machine::Delivery>>,
+    handler: Arc<H>,
+    desk: Arc<Desk>,
+) where
     H: Handler,
-    H::Output: IntoOutcome<Outcome>,
+    H::Output: IntoOutcome<M::Outcome>,
+    M: Mode,
 {
-    let limits = BodyLimits::default();
-    let mut mark = None;
+    let (mut mark, mut timed) = (None, Timed::default());
     while let Some(item) = work.next(mark.take()).await {
         let delivery = item.id();
-        let outcome = match Delivery::open(item.clone(), &limits) {
-            Ok(opened) => outcome(&*handler, opened).await.unwrap_or_else(|cause| {
-                tracing::warn!(delivery = ?item, %cause, "a handler failed; the message will come again");
-                Outcome::FAILED
-            }),
-            Err(cause) => {
-                tracing::error!(delivery = ?item, %cause, "a message that cannot be read; it is handed back");
-                Outcome::FAILED
-            }
-        };
-        mark = Some(Settlement { delivery, outcome: outcome.into() });
+        let outcome = consume::<H, M>(&*handler, &desk, item, &mut timed).await;
+        mark = Some([Settlement { delivery, outcome }]);
         // A handler that never waits must not keep the thread from its neighbours.
         coop::consume_budget().await;
     }
 }
 
-/// A panic is an error like any other. The call itself is inside too: a closure may panic before it returns its future.
-async fn outcome<H>(handler: &H, delivery: Delivery) -> Result<Outcome, BoxError>
+/// So long a run may go on before what is done of it is handed in.
+const HAND_IN: Duration = Duration::from_millis(50);
+
+/// The messages of a queue one after the other, each after the one before it has succeeded. A run of them is taken at once, so that
+/// the way to the machine and back is not gone for each; what lies behind a failure is given back unseen.
+pub(super) async fn in_turn<H, M>(work: Arc<Work<machine::Batch>>, handler: Arc<H>, desk: Arc<Desk>)
 where
     H: Handler,
-    H::Output: IntoOutcome<Outcome>,
+    H::Output: IntoOutcome<M::Outcome>,
+    M: Mode,
 {
-    let mut call = pin!(async { handler.handle(delivery).await.into_outcome() });
+    let (mut marks, mut timed) = (None, Timed::default());
+    while let Some(run) = work.next(marks.take()).await {
+        let mut done = Vec::with_capacity(run.len());
+        let (mut goes_on, mut handed_in) = (true, std_now());
+        for item in run {
+            let (delivery, now) = (item.id(), std_now());
+            // The lease may have ended, or the queue be about to move, since the run was handed out.
+            let outcome = if goes_on && item.may_begin(now) {
+                consume::<H, M>(&*handler, &desk, item, &mut timed).await
+            } else {
+                machine::Outcome::Returned
+            };
+            goes_on = matches!(outcome, machine::Outcome::Ack | machine::Outcome::Commit);
+            done.push(Settlement { delivery, outcome });
+            if goes_on && now.saturating_duration_since(handed_in) > HAND_IN {
+                work.hand_in(done.drain(..));
+                handed_in = now;
+            }
+            coop::consume_budget().await;
+        }
+        marks = Some(done);
+    }
+}
+
+/// Several messages of a queue with one call.
+pub(super) async fn together<H, M>(
+    work: Arc<Work<machine::Batch>>,
+    handler: Arc<H>,
+    desk: Arc<Desk>,
+) where
+    H: Handler<Batch>,
+    H::Output: IntoOutcome<BatchOutcome<M::Outcome>>,
+    M: Mode,
+{
+    let (mut marks, mut timed) = (None, Timed::default());
+    while let Some(batch) = work.next(marks.take()).await {
+        marks = Some(consume_batch::<H, M>(&*handler, &desk, batch, &mut timed).await);
+        coop::consume_budget().await;
+    }
+}
+
+/// Opens a message and calls the handler.
+pub(super) async fn consume<H, M>(
+    handler: &H,
+    desk: &Desk,
+    item: machine::Delivery,
+    timed: &mut Timed,
+) -> machine::Outcome
+where
+    H: Handler,
+    H::Output: IntoOutcome<M::Outcome>,
+    M: Mode,
+{
+    let delivery = match desk.open(item.clone()) {
+        Ok(delivery) => delivery,
+        Err(outcome) => return outcome,
+    };
+    let watched = desk.hooks.before(slice::from_ref(&delivery));
+    let begun = timed.begin();
+    let result = call::<_, _, M::Outcome>(handler, delivery).await;
+    desk.pace.note(begun);
+    desk.hooks.after(watched, result.as_ref().err());
+    match result {
+        Ok(outcome) => outcome.into(),
+        Err(cause) => {
+            tracing::warn!(delivery = ?item, %cause, "a handler failed; the message will come again");
+            machine::Outcome::Retry
+        }
+    }
+}
+
+/// Opens the messages of a batch and calls the handler with those that it is to see.
+pub(super) async fn consume_batch<H, M>(
+    handler: &H,
+    desk: &Desk,
+    batch: machine::Batch,
+    timed: &mut Timed,
+) -> Vec<Settlement>
+where
+    H: Handler<Batch>,
+    H::Output: IntoOutcome<BatchOutcome<M::Outcome>>,
+    M: Mode,
+{
+    let now = std_now();
+    let mut settlements = Vec::with_capacity(batch.len());
+    let (mut opened, mut places) = (Vec::with_capacity(batch.len()), Vec::new());
+    for item in batch {
+        let delivery = item.id();
+        let mut outcome = machine::Outcome::Returned;
+        if item.may_begin(now) {
+            match desk.open(item) {
+                Ok(delivery) => {
+                    places.push(settlements.len());
+                    opened.push(delivery);
+                }
+                Err(without_handler) => outcome = without_handler,
+            }
+        }
+        settlements.push(Settlement { delivery, outcome });
+    }
+    if opened.is_empty() {
+        return settlements;
+    }
+    let watched = desk.hooks.before(&opened);
+    let begun = timed.begin();
+    let batch = Batch::new(opened);
+    let acks = Arc::clone(&batch.acks);
+    let result = call::<_, _, BatchOutcome<M::Outcome>>(handler, batch).await;
+    desk.pace.note(begun);
+    desk.hooks.after(watched, result.as_ref().err());
+    if let Err(cause) = &result {
+        tracing::warn!(%cause, "a handler failed; the messages of its batch will come again");
+    }
+    for (index, place) in places.into_iter().enumerate() {
+        let said = result.as_ref().ok().and_then(|outcome| outcome.of(index));
+        let acked = acks[index].load(std::sync::atomic::Ordering::Relaxed);
+        settlements[place].outcome = match said {
+            _ if acked => machine::Outcome::Ack,
+            Some(outcome) => outcome,
+            None => machine::Outcome::Retry,
+        };
+    }
+    settlements
+}
+
+/// A panic is an error like any other. The call itself is inside too: a closure may panic before it returns its future.
+async fn call<H, In, O>(handler: &H, input: In) -> Result<O, BoxError>
+where
+    H: Handler<In>,
+    H::Output: IntoOutcome<O>,
+{
+    let mut call = pin!(async { handler.handle(input).await.into_outcome() });
     poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)));
         polled.unwrap_or_else(|panic| Poll::Ready(Err(message(&*panic).into())))

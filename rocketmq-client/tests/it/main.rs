@@ -7,6 +7,7 @@ mod connect;
 mod consume;
 mod name_servers;
 mod pull;
+mod push;
 #[cfg(feature = "acl")]
 mod security;
 mod send;

@@ -44,8 +44,10 @@ fn assigned(config: Config) -> Scenario {
 fn holding(config: Config, offsets: std::ops::Range<i64>) -> Scenario {
     let mut scenario = assigned(config);
     grant(&mut scenario);
-    let epoch = scenario.epoch_of(Q).expect("assigned");
-    scenario.rest();
+    let epoch = match scenario.next_request() {
+        Action::QueryStoredOffset { epoch, .. } => epoch,
+        other => panic!("{other:?} asks for no offset"),
+    };
     scenario.tell(Input::StoredOffset { epoch, answer: Ok(Stored::At(offsets.start)) });
     let pull = scenario.next_pull();
     scenario.answer(pull.pull, found(&queue(Q), offsets));
@@ -168,7 +170,7 @@ fn a15_f97_a_result_counts_only_under_a_valid_lease() {
         let mut scenario = holding(strict(|_| {}), 0..3);
         let taken = scenario.take(1);
         assert!(taken[0].may_begin(scenario.now.monotonic));
-        let before = scenario.epoch_of(Q).expect("held");
+        let before = taken[0].id().epoch;
         let cause = if silent {
             scenario.wait(secs(31));
             LeaseLoss::Expired

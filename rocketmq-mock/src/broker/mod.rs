@@ -1,6 +1,7 @@
 //! [`Broker`]: one broker as a value.
 
 mod group;
+mod lock;
 mod offset;
 mod pop;
 mod pull;
@@ -51,6 +52,7 @@ pub(crate) struct Broker {
     pub(crate) log: Log,
     offsets: BTreeMap<(Arc<str>, QueueKey), i64>,
     groups: ConsumerGroups,
+    leases: lock::Leases,
     held: Vec<Held>,
     pops: Pops,
     /// Messages that are to be delivered later.
@@ -83,6 +85,7 @@ impl Broker {
             log: Log::default(),
             offsets: BTreeMap::new(),
             groups: ConsumerGroups::default(),
+            leases: lock::Leases::default(),
             held: Vec::new(),
             pops: Pops::default(),
             delayed: BTreeMap::new(),
@@ -110,6 +113,8 @@ impl Broker {
                 self.change_invisible(now, request).map(Some)
             }
             RequestCode::QUERY_CONSUMER_OFFSET => self.query_offset(request).map(Some),
+            RequestCode::LOCK_BATCH_MQ => self.lock(now, request).map(Some),
+            RequestCode::UNLOCK_BATCH_MQ => self.unlock(request).map(Some),
             RequestCode::UPDATE_CONSUMER_OFFSET => self.update_offset(request).map(Some),
             RequestCode::GET_MAX_OFFSET => self.max_offset(request).map(Some),
             RequestCode::GET_MIN_OFFSET => self.min_offset(request).map(Some),
@@ -160,6 +165,7 @@ impl Broker {
     /// Everything but messages, offsets and topics is forgotten when a broker restarts.
     pub(crate) fn restarted(&mut self) {
         self.groups = ConsumerGroups::default();
+        self.leases = lock::Leases::default();
         self.held.clear();
         self.pops.restarted();
     }

@@ -10,7 +10,9 @@ use rocketmq_protocol::{
         SendMessageResponseHeader,
     },
     message::{Properties, property},
-    names::{AUTO_CREATE_TOPIC, dlq_topic, is_dlq_topic, is_retry_topic, retry_topic},
+    names::{
+        AUTO_CREATE_TOPIC, RETRY_PREFIX, dlq_topic, is_dlq_topic, is_retry_topic, retry_topic,
+    },
 };
 
 use super::{Broker, DEFAULT_QUEUES, Outgoing, Peer, Refusal, Topic, answer};
@@ -31,7 +33,7 @@ impl Broker {
         if request.body.is_empty() {
             return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, "java.lang.NullPointerException"));
         }
-        let topic: Arc<str> = header.topic.to_shared();
+        let topic = self.retry_or_dead(&header);
         let settings = self.topic_for_send(&topic, &header)?;
         let queues = settings.read_queues.max(settings.write_queues);
         let queue_id = if header.queue_id < 0 { 0 } else { header.queue_id };
@@ -58,6 +60,16 @@ impl Broker {
         answer.ext_fields.push("MSG_REGION", "DefaultRegion");
         answer.ext_fields.push("TRACE_ON", "true");
         Ok(Some(answer))
+    }
+
+    /// Where a message goes: one for a retry topic that has been delivered more often than it may be is dead
+    /// (`broker/processor/SendMessageProcessor.java`, `handleRetryAndDLQ`).
+    fn retry_or_dead(&self, header: &SendMessageRequestHeader) -> Arc<str> {
+        let most = header.max_reconsume_times.unwrap_or(16);
+        match header.topic.strip_prefix(RETRY_PREFIX) {
+            Some(group) if header.reconsume_times.unwrap_or(0) > most => dlq_topic(group).into(),
+            _ => header.topic.to_shared(),
+        }
     }
 
     /// The settings of a topic, which is created if the request names the topic that others are made from.

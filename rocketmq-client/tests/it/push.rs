@@ -1,0 +1,569 @@
+//! What push consumers can do beside calling a handler: order, batches, streams, controls.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use rocketmq_client::{
+    Batch, BatchOutcome, Client, ConsumeHook, Consumed, Delivery, ErrorKind, Message,
+    OrderedOutcome, Outcome, Poison, PushConsumerBuilder, StartFrom,
+};
+use rocketmq_mock::{Fault, MockCluster};
+use rocketmq_protocol::code::{RequestCode, ResponseCode};
+
+use crate::{PATIENCE, client_of, eventually};
+
+/// What handlers have seen, in order: body and queue.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<(String, i32)>>>);
+
+impl Log {
+    fn note(&self, delivery: &Delivery) {
+        let body = String::from_utf8(delivery.body().to_vec()).unwrap();
+        self.0.lock().unwrap().push((body, delivery.queue().queue_id));
+    }
+
+    fn bodies(&self) -> Vec<String> {
+        self.0.lock().unwrap().iter().map(|(body, _)| body.clone()).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// The bodies of each queue rise: nothing came twice, nothing out of order.
+    fn is_in_order(&self) -> bool {
+        let seen = self.0.lock().unwrap();
+        let of = |queue| seen.iter().filter(move |(_, of)| *of == queue).map(number);
+        (0..8).all(|queue| of(queue).is_sorted_by(|a, b| a < b))
+    }
+}
+
+fn number((body, _): &(String, i32)) -> usize {
+    body.parse().unwrap()
+}
+
+async fn send(client: &Client, bodies: impl IntoIterator<Item = impl ToString>) {
+    let producer = client.producer("p").start().await.unwrap();
+    for body in bodies {
+        producer.send(Message::new("t", body.to_string())).await.unwrap();
+    }
+}
+
+fn reader(client: &Client) -> PushConsumerBuilder {
+    client.push_consumer("g").subscribe("t", "*").start_from(StartFrom::First)
+}
+
+fn committed(cluster: &MockCluster, queues: i32) -> i64 {
+    (0..queues).filter_map(|queue| cluster.stored_offset("broker-a", "g", "t", queue)).sum()
+}
+
+async fn cluster_with(queues: u16) -> (MockCluster, Client) {
+    let cluster = MockCluster::builder().topic("t", queues).start().await.unwrap();
+    let client = client_of(&cluster).await;
+    (cluster, client)
+}
+
+#[tokio::test]
+async fn ordered_queues_are_leased_consumed_in_order_and_given_back() {
+    let (cluster, client) = cluster_with(4).await;
+    send(&client, 0..400).await;
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).ordered().start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async { tokio::task::yield_now().await }
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("all are seen", || async { log.len() == 400 }).await;
+    assert!(log.is_in_order());
+    assert_eq!(cluster.lease_owner("broker-a", "g", "t", 0).as_deref(), Some(client.id()));
+    let report = consumer.shutdown(PATIENCE).await;
+    assert_eq!((report.unsettled, report.uncommitted), (0, 0));
+    assert_eq!(committed(&cluster, 4), 400);
+    assert_eq!(cluster.lease_owner("broker-a", "g", "t", 0), None, "given back");
+}
+
+#[tokio::test]
+async fn ordered_members_hand_over_without_a_repetition() {
+    let (cluster, one) = cluster_with(4).await;
+    let two = client_of(&cluster).await;
+    let log = Log::default();
+    let start = |client: &Client| {
+        let noted = log.clone();
+        reader(client).ordered().start(move |delivery: Delivery| {
+            noted.note(&delivery);
+            async {}
+        })
+    };
+    let first = start(&one).await.unwrap();
+    send(&one, 0..100).await;
+    eventually("100 are seen", || async { log.len() == 100 }).await;
+    let second = start(&two).await.unwrap();
+    send(&one, 100..200).await;
+    eventually("the second has a lease", || async {
+        (0..4).any(|queue| {
+            cluster.lease_owner("broker-a", "g", "t", queue).as_deref() == Some(two.id())
+        })
+    })
+    .await;
+    send(&one, 200..300).await;
+    eventually("300 are seen", || async { log.len() == 300 }).await;
+    first.shutdown(PATIENCE).await;
+    send(&one, 300..400).await;
+    eventually("400 are seen", || async { log.len() == 400 }).await;
+    second.shutdown(PATIENCE).await;
+    assert!(log.is_in_order());
+    assert_eq!(committed(&cluster, 4), 400);
+}
+
+#[tokio::test]
+async fn a_failure_comes_again_before_what_is_behind_it() {
+    let (cluster, client) = cluster_with(1).await;
+    send(&client, ["1", "bad", "3", "dead", "5"]).await;
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).ordered().suspend_time(Duration::from_millis(10));
+    let consumer = consumer.start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async move {
+            match (&delivery.body()[..], delivery.reconsume_times()) {
+                (b"bad", 0) => Err("an error suspends"),
+                (b"bad", 1) => Ok(OrderedOutcome::Suspend(Duration::from_millis(20))),
+                (b"dead", _) => Ok(OrderedOutcome::DeadLetter),
+                _ => Ok(OrderedOutcome::Ack),
+            }
+        }
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("the last is seen", || async { log.bodies().last().is_some_and(|it| it == "5") })
+        .await;
+    consumer.shutdown(PATIENCE).await;
+    assert_eq!(log.bodies(), ["1", "bad", "bad", "bad", "3", "dead", "5"]);
+    assert_eq!(cluster.messages("%DLQ%g").len(), 1);
+    assert_eq!(committed(&cluster, 1), 5);
+}
+
+#[tokio::test]
+async fn a16_after_the_last_attempt_an_ordered_message_is_buried() {
+    let (cluster, client) = cluster_with(1).await;
+    send(&client, ["bad", "good"]).await;
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).ordered().max_redeliveries(3);
+    let consumer = consumer.suspend_time(Duration::from_millis(10));
+    let consumer = consumer.start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async move { if &delivery.body()[..] == b"bad" { Err("never") } else { Ok(()) } }
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("the queue goes on", || async {
+        log.bodies().last().is_some_and(|it| it == "good")
+    })
+    .await;
+    consumer.shutdown(PATIENCE).await;
+    assert_eq!(log.bodies(), ["bad", "bad", "bad", "bad", "good"]);
+    assert_eq!(cluster.messages("%DLQ%g").len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_by_hand_is_final_with_the_commit() {
+    let (cluster, client) = cluster_with(1).await;
+    send(&client, ["1", "2", "back", "4", "commit"]).await;
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).ordered().auto_commit(false);
+    let consumer = consumer.suspend_time(Duration::from_millis(10));
+    let consumer = consumer.start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async move {
+            match (&delivery.body()[..], delivery.reconsume_times()) {
+                (b"back", 0) => OrderedOutcome::Rollback,
+                (b"commit", _) => OrderedOutcome::Commit,
+                _ => OrderedOutcome::Ack,
+            }
+        }
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("all are seen", || async { log.len() == 8 }).await;
+    consumer.shutdown(PATIENCE).await;
+    assert_eq!(log.bodies(), ["1", "2", "back", "1", "2", "back", "4", "commit"]);
+    assert_eq!(committed(&cluster, 1), 5);
+}
+
+#[tokio::test]
+async fn f95_every_message_of_a_batch_has_its_own_outcome() {
+    let (cluster, client) = cluster_with(1).await;
+    send(&client, 0..6).await;
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer =
+        reader(&client).concurrency(1).start_batch(6, move |batch: Batch| {
+            for item in batch.iter() {
+                noted.note(&item);
+            }
+            let first = batch.iter().all(|item| item.reconsume_times() == 0) && batch.len() > 2;
+            if first && let Some(item) = batch.iter().nth(4) {
+                item.ack();
+            }
+            async move {
+                if first { BatchOutcome::AckFirst(3) } else { BatchOutcome::All(Outcome::Ack) }
+            }
+        });
+    let consumer = consumer.await.unwrap();
+    eventually("two came again", || async { log.len() == 8 }).await;
+    consumer.shutdown(PATIENCE).await;
+    let mut again = log.bodies().split_off(6);
+    again.sort();
+    assert_eq!(again, ["3", "5"]);
+    assert_eq!(committed(&cluster, 1), 6);
+}
+
+#[tokio::test]
+async fn batches_are_of_one_queue_and_no_larger_than_asked_for() {
+    let (_cluster, client) = cluster_with(2).await;
+    send(&client, 0..50).await;
+    let (log, most) = (Log::default(), Arc::new(AtomicUsize::new(0)));
+    let (noted, largest) = (log.clone(), Arc::clone(&most));
+    let consumer = reader(&client).ordered().start_batch(4, move |batch: Batch| {
+        largest.fetch_max(batch.len(), Ordering::SeqCst);
+        let queues: Vec<_> = batch.iter().map(|item| item.queue().queue_id).collect();
+        assert!(queues.windows(2).all(|pair| pair[0] == pair[1]));
+        batch.iter().for_each(|item| noted.note(&item));
+        async {}
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("all are seen", || async { log.len() == 50 }).await;
+    consumer.shutdown(PATIENCE).await;
+    assert!(log.is_in_order());
+    assert_eq!(most.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn a_stream_yields_what_is_then_settled() {
+    let (cluster, client) = cluster_with(2).await;
+    send(&client, 0..20).await;
+    let mut deliveries = reader(&client).concurrency(3).stream().await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(deliveries.next().await.unwrap().unwrap());
+    }
+    let fourth = tokio::time::timeout(Duration::from_millis(20), deliveries.next()).await;
+    assert!(fourth.is_err(), "three may be unsettled");
+    // One is dropped without a word, and comes again.
+    let dropped = held.pop().unwrap();
+    let body = dropped.body().clone();
+    drop(dropped);
+    held.into_iter().for_each(rocketmq_client::Unsettled::ack);
+    let mut seen = 2;
+    let mut again = 0;
+    while seen < 20 {
+        let delivery = deliveries.next().await.unwrap().unwrap();
+        again += usize::from(delivery.body() == &body && delivery.reconsume_times() == 1);
+        delivery.settle(Outcome::Ack);
+        seen += 1;
+    }
+    assert_eq!(again, 1);
+    let report = deliveries.shutdown(PATIENCE).await;
+    assert_eq!((report.unsettled, report.uncommitted), (0, 0));
+    assert_eq!(committed(&cluster, 2), 20);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_client() {
+    let (_cluster, client) = cluster_with(1).await;
+    let mut deliveries = reader(&client).ordered().stream().await.unwrap();
+    let other = client.clone();
+    let (next, ()) = tokio::join!(deliveries.next(), async {
+        other.shutdown(PATIENCE).await;
+    });
+    assert_eq!(next.unwrap().unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn a_blocking_handler_keeps_nobody_waiting() {
+    let (_cluster, client) = cluster_with(1).await;
+    send(&client, 0..3).await;
+    let (log, gate) = (Log::default(), Arc::new(std::sync::Barrier::new(3)));
+    let noted = log.clone();
+    // All three have to run at once on a runtime of one thread.
+    let consumer = reader(&client).start_blocking(move |delivery: Delivery| {
+        gate.wait();
+        noted.note(&delivery);
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("all are seen", || async { log.len() == 3 }).await;
+    consumer.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn a22_a_paused_consumer_pulls_no_more_and_keeps_its_queues() {
+    let (cluster, client) = cluster_with(1).await;
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async {}
+    });
+    let consumer = consumer.await.unwrap();
+    send(&client, 0..1).await;
+    eventually("it is seen", || async { log.len() == 1 }).await;
+    consumer.pause();
+    eventually("it is paused", || async { consumer.snapshot().await.unwrap().paused }).await;
+    // The pull that waits brings one more answer.
+    send(&client, 1..2).await;
+    eventually("the second is seen", || async { log.len() == 2 }).await;
+    let (pulls, rounds) = (
+        cluster.count(RequestCode::PULL_MESSAGE),
+        cluster.count(RequestCode::GET_CONSUMER_LIST_BY_GROUP),
+    );
+    send(&client, 2..3).await;
+    assert_eq!(cluster.count(RequestCode::PULL_MESSAGE), pulls);
+    assert!(cluster.count(RequestCode::GET_CONSUMER_LIST_BY_GROUP) <= rounds + 1, "no spinning");
+    assert_eq!(log.len(), 2);
+    consumer.resume();
+    eventually("the third is seen", || async { log.len() == 3 }).await;
+    consumer.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn concurrency_can_be_changed() {
+    let (_cluster, client) = cluster_with(1).await;
+    send(&client, 0..40).await;
+    let (running, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Semaphore::new(0)));
+    let (now, opens) = (Arc::clone(&running), Arc::clone(&gate));
+    let consumer = reader(&client).concurrency(2).start(move |_: Delivery| {
+        let (now, opens) = (Arc::clone(&now), Arc::clone(&opens));
+        async move {
+            now.fetch_add(1, Ordering::SeqCst);
+            opens.acquire().await.unwrap().forget();
+            now.fetch_sub(1, Ordering::SeqCst);
+        }
+    });
+    let consumer = consumer.await.unwrap();
+    let reach = |count| {
+        let running = &running;
+        async move {
+            eventually(&format!("{count} run"), || async {
+                running.load(Ordering::SeqCst) == count
+            })
+            .await;
+        }
+    };
+    reach(2).await;
+    consumer.set_concurrency(5);
+    reach(5).await;
+    consumer.set_concurrency(1);
+    gate.add_permits(4);
+    reach(1).await;
+    gate.add_permits(100);
+    consumer.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn a23_what_is_read_can_change_while_it_runs() {
+    let (cluster, client) = cluster_with(1).await;
+    cluster.create_topic("other", 1);
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async {}
+    });
+    let consumer = consumer.await.unwrap();
+    consumer.subscribe("other", "*").unwrap();
+    assert!(consumer.subscribe("a topic", "*").is_err());
+    let producer = client.producer("p").start().await.unwrap();
+    producer.send(Message::new("other", "1")).await.unwrap();
+    eventually("the other topic is read", || async { log.len() == 1 }).await;
+    consumer.unsubscribe("other");
+    eventually("its offset is committed", || async {
+        cluster.stored_offset("broker-a", "g", "other", 0) == Some(1)
+    })
+    .await;
+    consumer.shutdown(PATIENCE).await;
+}
+
+#[derive(Clone, Default)]
+struct Spy(Arc<Mutex<Vec<String>>>);
+
+impl ConsumeHook for Spy {
+    fn before(&self, deliveries: &[Delivery]) -> Option<Box<dyn std::any::Any + Send>> {
+        Some(Box::new(deliveries.len()))
+    }
+
+    fn after(
+        &self,
+        _: &[Delivery],
+        kept: Option<Box<dyn std::any::Any + Send>>,
+        consumed: &Consumed<'_>,
+    ) {
+        let count = *kept.unwrap().downcast::<usize>().unwrap();
+        let error = consumed.error.map(ToString::to_string).unwrap_or_default();
+        self.0.lock().unwrap().push(format!("{count} {error}"));
+        panic!("a hook may panic");
+    }
+}
+
+#[tokio::test]
+async fn hooks_look_on_and_filters_pass_over() {
+    let (cluster, client) = cluster_with(1).await;
+    send(&client, ["good", "unwanted", "bad"]).await;
+    let (log, spy) = (Log::default(), Spy::default());
+    let noted = log.clone();
+    let consumer = reader(&client).concurrency(1).hook(spy.clone());
+    let consumer = consumer.only(|message| &message.body[..] != b"unwanted");
+    let consumer = consumer.start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async move {
+            if &delivery.body()[..] == b"bad" && delivery.reconsume_times() == 0 {
+                return Err("no");
+            }
+            Ok(())
+        }
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("all are seen", || async { log.len() == 3 }).await;
+    consumer.shutdown(PATIENCE).await;
+    assert_eq!(log.bodies(), ["good", "bad", "bad"]);
+    assert_eq!(*spy.0.lock().unwrap(), ["1 ", "1 no", "1 "]);
+    assert_eq!(committed(&cluster, 1), 3);
+}
+
+#[tokio::test]
+async fn a_handler_that_hangs_loses_its_message_to_another() {
+    let (cluster, client) = cluster_with(1).await;
+    send(&client, ["hangs"]).await;
+    let (log, gate) = (Log::default(), Arc::new(tokio::sync::Notify::new()));
+    let (noted, opens) = (log.clone(), Arc::clone(&gate));
+    let consumer = reader(&client).consume_timeout(Duration::from_millis(200));
+    let consumer = consumer.start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        let opens = Arc::clone(&opens);
+        async move {
+            if delivery.reconsume_times() == 0 {
+                opens.notified().await;
+            }
+        }
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("it comes again", || async { log.len() == 2 }).await;
+    assert_eq!(cluster.count(RequestCode::CONSUMER_SEND_MSG_BACK), 1);
+    gate.notify_one();
+    eventually("the first one's answer is ignored", || async {
+        consumer.snapshot().await.unwrap().counters.late_settlements == 1
+    })
+    .await;
+    consumer.shutdown(PATIENCE).await;
+    assert_eq!(committed(&cluster, 1), 1);
+}
+
+#[tokio::test]
+async fn f82_what_cannot_be_sent_back_is_sent_to_the_retry_topic() {
+    let (cluster, client) = cluster_with(1).await;
+    send(&client, ["bad"]).await;
+    cluster.inject(
+        RequestCode::CONSUMER_SEND_MSG_BACK,
+        Fault::Refuse(ResponseCode::SYSTEM_ERROR),
+        usize::MAX,
+    );
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async move {
+            assert_eq!(delivery.topic(), "t");
+            if delivery.reconsume_times() < 2 { Err("not yet") } else { Ok(()) }
+        }
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("it came twice more", || async { log.len() == 3 }).await;
+    consumer.shutdown(PATIENCE).await;
+    assert_eq!(committed(&cluster, 1), 1);
+    let retried = cluster.messages("%RETRY%g");
+    assert_eq!(retried.iter().map(|it| it.reconsume_times).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_rate_is_kept() {
+    let (_cluster, client) = cluster_with(1).await;
+    send(&client, 0..12).await;
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).rate_limit(10.0).start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async {}
+    });
+    let begun = std::time::Instant::now();
+    let consumer = consumer.await.unwrap();
+    eventually("all are seen", || async { log.len() == 12 }).await;
+    // Ten at once, the other two a tenth of a second each.
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+    consumer.shutdown(PATIENCE).await;
+    assert!(reader(&client).rate_limit(0.0).stream().await.is_err());
+}
+
+#[tokio::test]
+async fn a_handler_is_tested_without_a_broker() {
+    async fn bill(delivery: Delivery) -> Result<(), &'static str> {
+        match (delivery.property("amount"), delivery.reconsume_times()) {
+            (Some(_), _) => Ok(()),
+            (None, 0) => Err("no amount"),
+            (None, _) => Err("still none"),
+        }
+    }
+    let good = Message::new("orders", "1").property("amount", "10").tag("paid").key(7);
+    let delivery = Delivery::for_test(good);
+    assert_eq!((delivery.topic(), delivery.tag()), ("orders", Some("paid")));
+    assert_eq!(delivery.keys().collect::<Vec<_>>(), ["7"]);
+    assert!(!delivery.is_stale() && delivery.damage().is_none());
+    assert_eq!(bill(delivery).await, Ok(()));
+    let bad = Delivery::for_test(Message::new("orders", "1"));
+    assert_eq!(bill(bad.clone()).await, Err("no amount"));
+    assert_eq!(bill(bad.after_attempts(2)).await, Err("still none"));
+}
+
+#[tokio::test]
+async fn poison_goes_where_it_was_wanted() {
+    for poison in [Poison::SendBack, Poison::HandOver, Poison::Stop] {
+        let (cluster, client) = cluster_with(1).await;
+        send(&client, 0..2).await;
+        cluster.corrupt_body("broker-a", "t", 0, 0);
+        let log = Log::default();
+        let damage = Arc::new(AtomicUsize::new(0));
+        let (noted, damaged) = (log.clone(), Arc::clone(&damage));
+        let consumer = reader(&client).ordered().poison(poison).max_redeliveries(0);
+        let consumer = consumer.start(move |delivery: Delivery| {
+            noted.note(&delivery);
+            damaged.fetch_add(usize::from(delivery.damage().is_some()), Ordering::SeqCst);
+            async {}
+        });
+        let consumer = consumer.await.unwrap();
+        match poison {
+            Poison::Stop => {
+                eventually("the queue stands still", || async {
+                    let snapshot = consumer.snapshot().await.unwrap();
+                    snapshot
+                        .queues
+                        .iter()
+                        .any(|queue| matches!(queue.activity, rocketmq_client::Activity::Halted))
+                })
+                .await;
+                assert_eq!(log.len(), 0);
+            }
+            Poison::HandOver => {
+                eventually("both are seen", || async { log.len() == 2 }).await;
+                assert_eq!(damage.load(Ordering::SeqCst), 1);
+            }
+            _ => {
+                eventually("the good one is seen", || async { log.len() == 1 }).await;
+                assert_eq!(cluster.messages("%DLQ%g").len(), 1);
+            }
+        }
+        consumer.shutdown(PATIENCE).await;
+    }
+}
