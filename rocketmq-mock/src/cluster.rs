@@ -53,6 +53,8 @@ pub struct MockClusterBuilder {
     topics: Vec<(Arc<str>, u16)>,
     delay_step: Duration,
     auto_create: bool,
+    transaction_check: Duration,
+    recall: bool,
 }
 
 impl fmt::Debug for MockClusterBuilder {
@@ -75,6 +77,8 @@ impl Default for MockClusterBuilder {
             topics: Vec::new(),
             delay_step: Duration::from_millis(10),
             auto_create: true,
+            transaction_check: Duration::from_millis(50),
+            recall: false,
         }
     }
 }
@@ -125,6 +129,19 @@ impl MockClusterBuilder {
         self
     }
 
+    /// After how long brokers ask what became of a transaction, and how long they wait to ask again. Default 50 ms. (Real
+    /// brokers wait 6 s, and then 30 s.)
+    pub fn transaction_check(mut self, interval: Duration) -> Self {
+        self.transaction_check = interval;
+        self
+    }
+
+    /// Whether timer messages can be taken back. Default no, as with a real broker (`recallMessageEnable`).
+    pub fn recall(mut self, allowed: bool) -> Self {
+        self.recall = allowed;
+        self
+    }
+
     /// Starts the cluster on free ports of the loopback.
     ///
     /// # Errors
@@ -156,6 +173,8 @@ impl MockClusterBuilder {
             let address = cluster.listen(Server::Broker(Arc::clone(&name)), None).await?;
             let mut broker =
                 Broker::new(Arc::clone(&name), address, self.delay_step, self.auto_create);
+            broker.check_transactions_after(self.transaction_check);
+            broker.recall_enabled = self.recall;
             for (topic, queues) in &self.topics {
                 let queues = i32::from(*queues);
                 broker

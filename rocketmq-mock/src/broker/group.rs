@@ -60,6 +60,7 @@ impl Broker {
         let heartbeat: HeartbeatData = body::decode(&request.body)
             .map_err(|error| Refusal::new(ResponseCode::SYSTEM_ERROR, error.to_string()))?;
         let client: Arc<str> = heartbeat.client_id.as_str().into();
+        self.producers.heartbeat(from, &heartbeat);
         let mut changed = BTreeSet::new();
         let mut held_other = false;
         for consumer in &heartbeat.consumer_data_set {
@@ -99,6 +100,9 @@ impl Broker {
         out: &mut Vec<Outgoing>,
     ) -> Result<Command, Refusal> {
         let header: UnregisterClientRequestHeader = request.header()?;
+        if let Some(group) = &header.producer_group {
+            self.producers.unregister(&header.client_id, group);
+        }
         if let Some(name) = header.consumer_group.map(|name| name.to_shared()) {
             let left = self
                 .groups

@@ -1,25 +1,35 @@
 //! [`Broker`]: one broker as a value.
 
 mod group;
+mod later;
 mod lock;
 mod offset;
 mod pop;
+mod producers;
 mod pull;
+mod query;
+mod reply;
 mod send;
 mod topic;
+mod transaction;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use rocketmq_protocol::{
     Command, Header, HeaderError,
     code::{LanguageCode, RequestCode, ResponseCode, Version},
-    names::AUTO_CREATE_TOPIC,
+    names::{AUTO_CREATE_TOPIC, reply_topic},
 };
 
-use crate::log::{Draft, Log, QueueKey};
+use crate::{
+    log::{Draft, Log, QueueKey},
+    name_server::CLUSTER,
+};
 use group::ConsumerGroups;
 use pop::Pops;
+use producers::Producers;
 use pull::Held;
+use transaction::Halves;
 
 /// A connection, as the servers know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +63,9 @@ pub(crate) struct Broker {
     offsets: BTreeMap<(Arc<str>, QueueKey), i64>,
     groups: ConsumerGroups,
     leases: lock::Leases,
+    producers: Producers,
+    halves: Halves,
+    pub(crate) recall_enabled: bool,
     held: Vec<Held>,
     pops: Pops,
     /// Messages that are to be delivered later.
@@ -74,7 +87,8 @@ impl Broker {
         auto_create: bool,
     ) -> Self {
         let template = Topic { read_queues: DEFAULT_QUEUES, write_queues: DEFAULT_QUEUES, perm: 7 };
-        let mut topics = BTreeMap::new();
+        let replies = Topic { read_queues: 1, write_queues: 1, perm: 6 };
+        let mut topics = BTreeMap::from([(reply_topic(CLUSTER).into(), replies)]);
         if auto_create {
             topics.insert(AUTO_CREATE_TOPIC.into(), template);
         }
@@ -86,6 +100,9 @@ impl Broker {
             offsets: BTreeMap::new(),
             groups: ConsumerGroups::default(),
             leases: lock::Leases::default(),
+            producers: Producers::default(),
+            halves: Halves::default(),
+            recall_enabled: false,
             held: Vec::new(),
             pops: Pops::default(),
             delayed: BTreeMap::new(),
@@ -100,9 +117,14 @@ impl Broker {
     pub(crate) fn handle(&mut self, now: i64, from: Peer, request: &Command) -> Vec<Outgoing> {
         let mut out = Vec::new();
         let answer = match request.request_code() {
-            RequestCode::SEND_MESSAGE | RequestCode::SEND_MESSAGE_V2 => {
-                self.send(now, from, request, &mut out)
-            }
+            RequestCode::SEND_MESSAGE
+            | RequestCode::SEND_MESSAGE_V2
+            | RequestCode::SEND_BATCH_MESSAGE
+            | RequestCode::SEND_REPLY_MESSAGE
+            | RequestCode::SEND_REPLY_MESSAGE_V2 => self.send(now, from, request, &mut out),
+            RequestCode::END_TRANSACTION => self.end_transaction(now, request, &mut out).map(Some),
+            RequestCode::RECALL_MESSAGE => self.recall(now, request).map(Some),
+            RequestCode::QUERY_MESSAGE => self.query_message(request).map(Some),
             RequestCode::CONSUMER_SEND_MSG_BACK => self.send_back(now, from, request, &mut out),
             RequestCode::PULL_MESSAGE => self.pull(now, from, request),
             RequestCode::POP_MESSAGE => self.pop(now, from, request),
@@ -147,6 +169,7 @@ impl Broker {
             let draft = entry.remove();
             self.store(draft, now, &mut out);
         }
+        self.check_halves(now, &mut out);
         self.expire_held(now, &mut out);
         self.expire_pops(now, &mut out);
         out
@@ -157,6 +180,7 @@ impl Broker {
         let mut out = Vec::new();
         self.held.retain(|held| held.peer != peer);
         self.pops.disconnected(peer);
+        self.producers.disconnected(peer);
         let changed = self.groups.disconnected(peer);
         self.notify(changed, &mut out);
         out
@@ -166,8 +190,14 @@ impl Broker {
     pub(crate) fn restarted(&mut self) {
         self.groups = ConsumerGroups::default();
         self.leases = lock::Leases::default();
+        self.producers = Producers::default();
         self.held.clear();
         self.pops.restarted();
+    }
+
+    /// How long half messages wait for a first check, and between checks.
+    pub(crate) fn check_transactions_after(&mut self, interval: Duration) {
+        self.halves.check_interval = interval;
     }
 
     /// A request of the broker's own. It numbers them as it likes.

@@ -9,14 +9,20 @@ use rocketmq_protocol::{
         ConsumerSendMsgBackRequestHeader, SendMessageRequestHeader, SendMessageRequestHeaderV2,
         SendMessageResponseHeader,
     },
-    message::{Properties, property},
+    message::{BatchRecord, Properties, decode_batch, property},
     names::{
         AUTO_CREATE_TOPIC, RETRY_PREFIX, dlq_topic, is_dlq_topic, is_retry_topic, retry_topic,
     },
 };
 
-use super::{Broker, DEFAULT_QUEUES, Outgoing, Peer, Refusal, Topic, answer};
-use crate::log::{Draft, delay_level, with_properties};
+use super::{Broker, DEFAULT_QUEUES, Outgoing, Peer, Refusal, Topic, answer, later::due};
+use crate::{
+    log::{Draft, with_properties},
+    name_server::CLUSTER,
+};
+
+/// The region that brokers name unless they are configured otherwise.
+const REGION: &str = "DefaultRegion";
 
 /// Retry number n waits at level 3 + n.
 const RETRY_LEVEL: i32 = 3;
@@ -42,6 +48,10 @@ impl Broker {
                 format!("request queueId[{queue_id}] is illegal, {topic} has {queues} queues");
             return Err(Refusal::new(ResponseCode::INVALID_PARAMETER, remark));
         }
+        let code = request.request_code();
+        if matches!(code, RequestCode::SEND_REPLY_MESSAGE | RequestCode::SEND_REPLY_MESSAGE_V2) {
+            return self.reply(now, from, request, &header, out).map(Some);
+        }
         let properties = header.properties.as_deref().unwrap_or_default().to_owned();
         let draft = Draft {
             topic,
@@ -52,14 +62,44 @@ impl Broker {
             born_host: from.address,
             reconsume_times: header.reconsume_times.unwrap_or(0),
             body: request.body.clone(),
-            properties: Properties::from_bytes(properties.into()),
+            properties: marked(&Properties::from_bytes(properties.into())),
         };
-        let stored = self.store_or_delay(draft, now, out);
-        let response = SendMessageResponseHeader { queue_id, ..stored };
-        let mut answer = answer(request, ResponseCode::SUCCESS).with_header(&response);
-        answer.ext_fields.push("MSG_REGION", "DefaultRegion");
-        answer.ext_fields.push("TRACE_ON", "true");
-        Ok(Some(answer))
+        // `batch` decides: the code alone does not say it.
+        let stored = match header.batch {
+            Some(true) => self.store_batch(&draft, now, out)?,
+            _ => self.store_or_delay(draft, now, out)?,
+        };
+        let response = SendMessageResponseHeader {
+            queue_id,
+            region: Some(Text::from_static(REGION)),
+            trace_on: Some(true),
+            ..stored
+        };
+        Ok(Some(answer(request, ResponseCode::SUCCESS).with_header(&response)))
+    }
+
+    /// Stores each message of a batch as one of its own, and answers with all ids and the first offset.
+    fn store_batch(
+        &mut self,
+        batch: &Draft,
+        now: i64,
+        out: &mut Vec<Outgoing>,
+    ) -> Result<SendMessageResponseHeader, Refusal> {
+        let illegal = |remark: &str| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark);
+        if is_retry_topic(&batch.topic) {
+            return Err(illegal("batch request does not support retry group"));
+        }
+        let records = decode_batch(batch.body.clone()).ok_or_else(|| illegal("damaged batch"))?;
+        let mut first = None;
+        let mut ids = Vec::new();
+        for BatchRecord { flag, body, properties } in records {
+            let properties = marked(&properties);
+            let stored = self.store(Draft { flag, body, properties, ..batch.clone() }, now, out);
+            ids.push(stored.msg_id.to_string());
+            first.get_or_insert(stored);
+        }
+        let first = first.ok_or_else(|| illegal("empty batch"))?;
+        Ok(SendMessageResponseHeader { msg_id: ids.join(",").into(), ..first })
     }
 
     /// Where a message goes: one for a retry topic that has been delivered more often than it may be is dead
@@ -146,7 +186,7 @@ impl Broker {
             body: message.body,
             properties,
         };
-        self.store_or_delay(draft, now, out);
+        self.store_or_delay(draft, now, out)?;
         Ok(Some(answer(request, ResponseCode::SUCCESS)))
     }
 
@@ -155,19 +195,15 @@ impl Broker {
         draft: Draft,
         now: i64,
         out: &mut Vec<Outgoing>,
-    ) -> SendMessageResponseHeader {
-        let level = delay_level(&draft.properties);
-        if level == 0 {
-            return self.store(draft, now, out);
+    ) -> Result<SendMessageResponseHeader, Refusal> {
+        if Self::is_half(&draft) {
+            return Ok(self.store_half(draft, now, out));
         }
-        let due = now + (self.delay_step * level).as_millis() as i64;
-        self.delayed_count += 1;
-        self.delayed.insert((due, self.delayed_count), draft);
-        // A real broker answers with the place in its topic of delayed messages.
-        SendMessageResponseHeader {
-            msg_id: Text::from("0".repeat(32)),
-            ..SendMessageResponseHeader::default()
-        }
+        let step = self.delay_step.as_millis() as i64;
+        Ok(match due(&draft.properties, now, step)? {
+            Some(due) => self.keep(draft, due),
+            None => self.store(draft, now, out),
+        })
     }
 
     /// Appends a message, and answers the pulls that wait for it.
@@ -196,9 +232,20 @@ impl Broker {
     }
 }
 
+/// What a broker of 5.5.0 adds to every message.
+fn marked(properties: &Properties) -> Properties {
+    let marks = [
+        (property::MSG_REGION, REGION),
+        (property::TRACE_SWITCH, "true"),
+        (property::CLUSTER, CLUSTER),
+    ];
+    with_properties(properties, &marks.map(|(name, value)| (name, value.to_owned())))
+}
+
 /// The header of a send, whichever of its forms it came in.
 fn long_form(request: &Command) -> Result<SendMessageRequestHeader, Refusal> {
-    if request.request_code() == RequestCode::SEND_MESSAGE {
+    let long = [RequestCode::SEND_MESSAGE, RequestCode::SEND_REPLY_MESSAGE];
+    if long.contains(&request.request_code()) {
         return Ok(request.header()?);
     }
     let short: SendMessageRequestHeaderV2 = request.header()?;

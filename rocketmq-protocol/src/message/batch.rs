@@ -91,10 +91,10 @@ impl MessageExt {
 /// # Errors
 ///
 /// When the id cannot be written.
-pub fn batch_properties(id: &str) -> Result<Properties, PropertyError> {
+pub fn batch_properties(id: &str, wait_stored: bool) -> Result<Properties, PropertyError> {
     let mut writer = PropertiesWriter::default();
     writer.put(property::UNIQ_KEY, id)?;
-    writer.put(property::WAIT_STORE_MSG_OK, "true")?;
+    writer.put(property::WAIT_STORE_MSG_OK, if wait_stored { "true" } else { "false" })?;
     writer.finish()
 }
 
