@@ -13,23 +13,23 @@ use crate::Error;
 /// It is a type with a name, where an `async fn` would have one without: it can be stored, and a mistake in a handler is
 /// reported once.
 #[must_use = "nothing happens until awaited"]
-pub struct Call<'a, T>(Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>);
+pub struct Call<'a, T, E = Error>(Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>);
 
-impl<'a, T> Call<'a, T> {
-    pub(crate) fn new(operation: impl Future<Output = Result<T, Error>> + Send + 'a) -> Self {
+impl<'a, T, E> Call<'a, T, E> {
+    pub(crate) fn new(operation: impl Future<Output = Result<T, E>> + Send + 'a) -> Self {
         Self(Box::pin(operation))
     }
 }
 
-impl<T> Future for Call<'_, T> {
-    type Output = Result<T, Error>;
+impl<T, E> Future for Call<'_, T, E> {
+    type Output = Result<T, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx)
     }
 }
 
-impl<T> fmt::Debug for Call<'_, T> {
+impl<T, E> fmt::Debug for Call<'_, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").finish_non_exhaustive()
     }

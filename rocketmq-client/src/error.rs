@@ -1,6 +1,6 @@
 //! [`Error`]: what failed, whether trying again makes sense, and whether it may have happened all the same.
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 use rocketmq_protocol::code::ResponseCode;
 
@@ -37,17 +37,23 @@ pub enum ErrorKind {
     Protocol,
     /// A received message was settled after its time was over: it may have come again already.
     Expired,
+    /// There is no room for more at the moment, and the call was not to wait: nothing was sent.
+    Full,
+    /// A hook refused it: nothing was sent.
+    Vetoed,
     /// The client, producer or consumer was shut down.
     Closed,
 }
 
+#[derive(Clone)]
 struct Facts {
     kind: ErrorKind,
     text: String,
     code: Option<ResponseCode>,
     broker: Option<String>,
     outcome_unknown: bool,
-    source: Option<BoxError>,
+    /// Shared, since a failed batch fails each of its messages.
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -75,7 +81,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
@@ -94,6 +100,11 @@ impl Error {
         self
     }
 
+    /// The same error once more, for another of those that it concerns.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// What failed.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -105,6 +116,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             ErrorKind::Invalid
+            | ErrorKind::Vetoed
             | ErrorKind::Closed
             | ErrorKind::Expired
             | ErrorKind::Protocol
@@ -113,7 +125,8 @@ impl Error {
             ErrorKind::NameServer
             | ErrorKind::TopicNotFound
             | ErrorKind::Connection
-            | ErrorKind::Timeout => true,
+            | ErrorKind::Timeout
+            | ErrorKind::Full => true,
         }
     }
 

@@ -46,7 +46,7 @@
 //! On by default, all pure Rust:
 //!
 //! * `acl`: signing requests ([`Credentials`]).
-//! * `zlib`, `lz4`, `zstd`: reading bodies compressed that way.
+//! * `zlib`, `lz4`, `zstd`: reading and writing bodies compressed that way.
 //!
 //! Off by default:
 //!
@@ -62,6 +62,7 @@ mod health;
 mod message;
 mod producer;
 mod stats;
+mod trace;
 
 pub use call::Call;
 pub use client::{Client, ClientBuilder, ClientShutdownReport};
@@ -77,7 +78,10 @@ pub use events::{ClientEvent, Events};
 pub use health::{Health, ServerHealth, ServerState};
 pub use message::Message;
 pub use producer::{
-    PendingReceipt, Producer, ProducerBuilder, QueueKey, SendCall, SendReceipt, SendStatus,
+    BatchCall, BatchError, Batching, EndedTransaction, Half, HalfMessage, IntoResolution,
+    LatencyFaults, PendingReceipt, Producer, ProducerBuilder, ProducerStats, QueueKey, Reply,
+    RequestCall, Resolution, SendCall, SendContext, SendHook, SendReceipt, SendStatus,
+    TransactionProducer, TransactionProducerBuilder,
 };
 pub use rocketmq_consumer::{
     Activity, Allocate, AllocateError, Averagely, AveragelyByCircle, ByConfig, ConsistentHash,
@@ -90,7 +94,7 @@ pub use rocketmq_protocol::Serialization;
 pub use rocketmq_protocol::acl::SigningAlgorithm;
 pub use rocketmq_protocol::{
     code::ResponseCode,
-    message::{MessageExt, MessageId, OffsetMessageId},
+    message::{Compression, MessageExt, MessageId, OffsetMessageId},
 };
 #[cfg(feature = "acl")]
 pub use rocketmq_remoting::Credentials;
@@ -102,5 +106,6 @@ pub use rocketmq_remoting::{
 pub use rocketmq_remoting::{SocksProxies, SocksProxiesError, SocksProxy};
 #[cfg(feature = "_tls")]
 pub use rocketmq_remoting::{TlsError, TlsOptions};
-pub use rocketmq_route::MessageQueue;
+pub use rocketmq_route::{MessageQueue, Penalties};
 pub use stats::{ClientStats, ConnectionStats, UpkeepStats};
+pub use trace::Tracing;

@@ -29,6 +29,7 @@ pub(crate) struct ClientOptions {
     pub(crate) instance_name: Option<String>,
     pub(crate) unit_name: Option<String>,
     pub(crate) client_ip: Option<IpAddr>,
+    pub(crate) namespace: Option<Arc<str>>,
 }
 
 /// What connections are made of.
@@ -60,6 +61,7 @@ impl ClientBuilder {
                 instance_name: None,
                 unit_name: None,
                 client_ip: None,
+                namespace: None,
             },
             wiring: Wiring::default(),
         }
@@ -207,6 +209,14 @@ impl ClientBuilder {
     #[doc(alias = "setClientIP")]
     pub fn client_ip(mut self, address: IpAddr) -> Self {
         self.options.client_ip = Some(address);
+        self
+    }
+
+    /// Puts every topic and group of this client into a namespace: `orders` is `shop%orders` on the servers. Names that the
+    /// application gives and sees have no namespace. Default none.
+    #[doc(alias = "setNamespace")]
+    pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.options.namespace = Some(namespace.into());
         self
     }
 

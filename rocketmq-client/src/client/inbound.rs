@@ -15,7 +15,10 @@ use rocketmq_remoting::{
 };
 
 use super::{registry::Registry, routes::Routes, telemetry::Telemetry};
-use crate::events::ClientEvent;
+use crate::{
+    events::ClientEvent,
+    producer::{CheckedGroups, Replies},
+};
 
 /// Answers what brokers ask, about groups that live here (`client/impl/ClientRemotingProcessor.java`).
 ///
@@ -24,6 +27,8 @@ pub(super) struct Inbound {
     pub(super) registry: Arc<Registry>,
     /// Set once connections can be made. Weak, since routes are asked for over those connections.
     pub(super) routes: Arc<OnceLock<Weak<Routes>>>,
+    pub(super) replies: Arc<Replies>,
+    pub(super) checked_groups: Arc<CheckedGroups>,
     pub(super) telemetry: Arc<Telemetry>,
     /// Where signed requests go in plaintext: a reason to warn, once, if that is another machine.
     pub(super) unprotected: Option<Unprotected>,
@@ -79,8 +84,15 @@ impl RequestHandler for Inbound {
             if !self.is_broker(from) {
                 return Some(Command::answer(&request, ResponseCode::NO_PERMISSION));
             }
-            if request.request_code() == RequestCode::NOTIFY_CONSUMER_IDS_CHANGED {
-                self.members_changed(&request);
+            match request.request_code() {
+                RequestCode::NOTIFY_CONSUMER_IDS_CHANGED => self.members_changed(&request),
+                RequestCode::CHECK_TRANSACTION_STATE => {
+                    self.checked_groups.asked(from.address(), &request);
+                }
+                RequestCode::PUSH_REPLY_MESSAGE_TO_CLIENT => {
+                    return Some(self.replies.arrived(&request));
+                }
+                _ => {}
             }
             None
         })

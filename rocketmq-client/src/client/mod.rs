@@ -7,7 +7,9 @@ mod cluster_url;
 mod heartbeat;
 mod identity;
 mod inbound;
+mod meeting;
 mod name_server;
+mod namespace;
 pub(crate) mod registry;
 pub(crate) mod routes;
 mod telemetry;
@@ -45,9 +47,10 @@ use crate::{
     Call, ClientStats, Error, Events, Health, ServerHealth,
     consumer::{PullConsumerBuilder, PushConsumerBuilder, SimpleConsumerBuilder},
     health::ServerState,
-    producer::ProducerBuilder,
+    producer::{CheckedGroups, ProducerBuilder, Replies},
 };
 use inbound::Inbound;
+use meeting::Met;
 use name_server::NameServerCalls;
 use registry::Registry;
 use routes::Routes;
@@ -91,6 +94,9 @@ pub(crate) struct Core {
     pub(crate) closers: Closers,
     #[cfg(any(feature = "acl", feature = "_tls"))]
     wired: Wired,
+    pub(crate) replies: Arc<Replies>,
+    pub(crate) checked_groups: Arc<CheckedGroups>,
+    pub(crate) met: Met,
     ids: UniqueIds,
 }
 
@@ -143,12 +149,16 @@ impl Client {
         let connected = AtomicBool::new(false);
         let last = Arc::new(StopWithLast { tasks: tasks.clone(), connected });
         let (registry, telemetry) = (Arc::new(Registry::new()), Arc::<Telemetry>::default());
+        let (replies, checked_groups) =
+            (Arc::<Replies>::default(), Arc::<CheckedGroups>::default());
         let known_routes = Arc::<OnceLock<Weak<Routes>>>::default();
         let inbound = Inbound {
             registry: Arc::clone(&registry),
             routes: Arc::clone(&known_routes),
             telemetry: Arc::clone(&telemetry),
             unprotected: wired.unprotected(&options),
+            replies: Arc::clone(&replies),
+            checked_groups: Arc::clone(&checked_groups),
         };
         let remoting =
             Remoting::new(wired.config.clone(), Arc::clone(&wired.connector), inbound, &tasks);
@@ -180,6 +190,9 @@ impl Client {
             closers: Closers::default(),
             #[cfg(any(feature = "acl", feature = "_tls"))]
             wired,
+            replies,
+            checked_groups,
+            met: Met::default(),
             ids: UniqueIds::new(address),
         });
         tasks.spawn("routes", routes.refresh(registry, tasks.clone()));

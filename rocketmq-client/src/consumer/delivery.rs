@@ -71,7 +71,7 @@ impl Delivery {
         let queue = MessageQueue::new(message.topic(), "test", 0);
         let id = UniqueIdPrefix::new([127, 0, 0, 1].into(), 0, 0).id(0, 0);
         let stored = MessageExt {
-            properties: message.wire_properties(&id).unwrap_or_default(),
+            properties: message.wire_properties(&id, &[], None).unwrap_or_default(),
             ..blank(&queue, message.body().clone())
         };
         let inner = machine::Delivery::detached(std_now(), queue, Ok(stored.clone()));

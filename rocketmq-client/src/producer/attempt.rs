@@ -2,43 +2,29 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rocketmq_protocol::{
     Text,
     code::ResponseCode,
-    header::{RpcFields, SendMessageRequestHeaderV2, SendMessageResponseHeader, TopicFields},
-    message::{MessageId, Properties},
+    header::{
+        RpcFields, SendBatchMessageRequestHeader, SendMessageRequestHeaderV2,
+        SendMessageResponseHeader, SendReplyMessageRequestHeaderV2, TopicFields,
+    },
+    message::MessageId,
     names,
 };
-use rocketmq_remoting::Answer;
+use rocketmq_remoting::{Answer, CallError};
 use rocketmq_route::MessageQueue;
 use tokio::time::Instant;
 
-use super::{SendReceipt, SendStatus};
-use crate::{
-    Error, ErrorKind, Message,
-    client::{Core, from_call, wall_millis},
+use super::{
+    SendReceipt, SendStatus,
+    sending::Stored,
+    wire::{Kind, Wire},
 };
-
-/// What is the same in every attempt: built once, so that a repeated message is the same message.
-pub(super) struct Wire {
-    body: Bytes,
-    properties: Text,
-    flag: i32,
-    born_timestamp: i64,
-}
-
-impl Wire {
-    pub(super) fn new(message: &Message, properties: Properties) -> Self {
-        Self {
-            body: message.body().clone(),
-            // What a writer has written is text.
-            properties: Text::from_utf8(properties.as_bytes().clone()).unwrap_or_default(),
-            flag: message.flag_word(),
-            born_timestamp: wall_millis(),
-        }
-    }
-}
+use crate::{
+    Error, ErrorKind,
+    client::{Core, from_call},
+};
 
 pub(super) struct Attempt<'a> {
     pub(super) core: &'a Core,
@@ -48,26 +34,46 @@ pub(super) struct Attempt<'a> {
     pub(super) wire: &'a Wire,
     pub(super) new_topic_queues: i32,
     pub(super) deadline: Instant,
-    pub(super) oneway: bool,
 }
 
 impl Attempt<'_> {
-    pub(super) async fn run(&self, nth: u32) -> Result<SendReceipt, Error> {
-        let address = self.core.master(&self.queue.broker_name)?;
-        let answer =
-            self.core.call(&address, &self.header(), self.wire.body.clone(), self.deadline).await;
+    pub(super) async fn run(&self, nth: u32) -> Result<Stored, Error> {
+        let address = self.core.preferred_address(&self.core.master(&self.queue.broker_name)?);
+        let (core, body, deadline) = (self.core, self.wire.body.clone(), self.deadline);
+        let send = self.header(false);
+        let answer = match self.wire.kind {
+            Kind::Message | Kind::Half => core.call(&address, &send, body, deadline).await,
+            Kind::Batch => {
+                let request = SendBatchMessageRequestHeader { send };
+                core.call(&address, &request, body, deadline).await
+            }
+            Kind::Reply => {
+                let request = SendReplyMessageRequestHeaderV2 { send };
+                core.call(&address, &request, body, deadline).await
+            }
+        };
         let answer = answer.map_err(|error| error.at(&*self.queue.broker_name))?;
-        self.receipt(&answer, nth)
+        let receipt = self.receipt(&answer, nth)?;
+        Ok(Stored { receipt, answer: answer.header })
     }
 
     pub(super) async fn oneway(&self) -> Result<(), Error> {
-        let address = self.core.master(&self.queue.broker_name)?;
+        let address = self.core.preferred_address(&self.core.master(&self.queue.broker_name)?);
         let channel = self.core.channel(&address, self.deadline).await?;
-        let sent = channel.oneway(&self.header(), self.wire.body.clone(), self.deadline).await;
+        let (body, deadline, send) = (self.wire.body.clone(), self.deadline, self.header(true));
+        let sent: Result<(), CallError> = match self.wire.kind {
+            Kind::Message | Kind::Half => channel.oneway(&send, body, deadline).await,
+            Kind::Batch => {
+                channel.oneway(&SendBatchMessageRequestHeader { send }, body, deadline).await
+            }
+            Kind::Reply => {
+                channel.oneway(&SendReplyMessageRequestHeaderV2 { send }, body, deadline).await
+            }
+        };
         sent.map_err(|error| from_call(error, &address).at(&*self.queue.broker_name))
     }
 
-    fn header(&self) -> SendMessageRequestHeaderV2 {
+    fn header(&self, oneway: bool) -> SendMessageRequestHeaderV2 {
         let broker_name = Text::from(&self.queue.broker_name);
         SendMessageRequestHeaderV2 {
             producer_group: self.group.into(),
@@ -75,20 +81,20 @@ impl Attempt<'_> {
             default_topic: Text::from_static(names::AUTO_CREATE_TOPIC),
             default_topic_queue_nums: self.new_topic_queues,
             queue_id: self.queue.queue_id,
-            sys_flag: 0,
+            sys_flag: self.wire.sys_flag.0,
             born_timestamp: self.wire.born_timestamp,
             flag: self.wire.flag,
             properties: Some(self.wire.properties.clone()),
             reconsume_times: Some(0),
             unit_mode: Some(false),
             max_reconsume_times: None,
-            batch: Some(false),
+            batch: Some(self.wire.kind == Kind::Batch),
             broker_name: Some(broker_name.clone()),
             shared: TopicFields {
                 logical: None,
                 // A proxy sends one-way requests on by this name.
                 rpc: RpcFields {
-                    broker_name: self.oneway.then_some(broker_name),
+                    broker_name: oneway.then_some(broker_name),
                     ..RpcFields::default()
                 },
             },
@@ -110,7 +116,8 @@ impl Attempt<'_> {
                 return Err(Error::new(ErrorKind::Protocol, text).unknown_outcome());
             }
         };
-        let queue = MessageQueue { queue_id: answer.header.queue_id, ..self.queue.clone() };
+        let queue =
+            MessageQueue { queue_id: answer.header.queue_id, ..self.core.unwrap_queue(self.queue) };
         Ok(SendReceipt {
             status,
             message_id: self.id,
@@ -118,6 +125,7 @@ impl Attempt<'_> {
             queue,
             queue_offset: answer.header.queue_offset,
             attempts,
+            recall_handle: answer.header.recall_handle.as_ref().map(Text::detach),
         })
     }
 }

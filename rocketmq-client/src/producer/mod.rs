@@ -1,9 +1,21 @@
 //! [`Producer`]: sending messages.
 
+mod accumulate;
 mod attempt;
+mod batch;
 mod builder;
+mod checks;
+mod faults;
+mod hooks;
+mod lookup;
 mod receipt;
+mod request;
+mod room;
 mod send;
+mod sending;
+mod stats;
+mod transaction;
+mod wire;
 
 use std::{
     collections::HashMap,
@@ -17,17 +29,36 @@ use std::{
 
 use bytes::Bytes;
 use rocketmq_protocol::header::UnregisterClientRequestHeader;
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{task::JoinSet, time::Instant};
 
+pub use accumulate::Batching;
+pub use batch::{BatchCall, BatchError};
 pub use builder::ProducerBuilder;
+pub(crate) use checks::CheckedGroups;
+pub use checks::HalfMessage;
+pub use faults::LatencyFaults;
+pub use hooks::{SendContext, SendHook};
 pub use receipt::{PendingReceipt, SendReceipt, SendStatus};
+pub(crate) use request::Replies;
+pub use request::{Reply, RequestCall};
 pub use send::{QueueKey, SendCall};
+pub use stats::ProducerStats;
+pub use transaction::{
+    EndedTransaction, Half, IntoResolution, Resolution, TransactionProducer,
+    TransactionProducerBuilder,
+};
 
 use crate::{
     Client, Error, Message,
     client::{Closes, Closing, Role},
+    trace::Tracer,
 };
+use accumulate::Accumulator;
 use builder::ProducerOptions;
+use faults::Faults;
+use room::Room;
+use sending::Draft;
+use stats::Counters;
 
 /// Sends messages. Cheap to clone; made by [`Client::producer`](crate::Client::producer).
 ///
@@ -42,10 +73,15 @@ pub struct Producer {
 struct Shared {
     client: Client,
     group: Arc<str>,
+    /// The group with its namespace.
+    wire_group: Arc<str>,
     options: ProducerOptions,
     turns: Turns,
-    /// Sends that were enqueued and have no receipt yet.
-    in_flight: Arc<Semaphore>,
+    room: Room,
+    counters: Counters,
+    accumulator: Option<Arc<Accumulator>>,
+    faults: Option<Faults>,
+    tracer: Option<Tracer>,
     closed: AtomicBool,
 }
 
@@ -66,14 +102,32 @@ impl Turns {
 }
 
 impl Producer {
-    fn new(client: Client, group: Arc<str>, options: ProducerOptions) -> Self {
-        client.core().registry.add_producer(&group);
-        let in_flight = Arc::new(Semaphore::new(options.max_in_flight));
-        let turns = Turns::default();
-        let closed = AtomicBool::new(false);
-        let core = Arc::clone(client.core());
-        let shared = Arc::new(Shared { client, group, options, turns, in_flight, closed });
-        core.closers.add(Role::Producer, Arc::downgrade(&shared));
+    fn new(
+        client: Client,
+        group: Arc<str>,
+        options: ProducerOptions,
+        tracer: Option<Tracer>,
+    ) -> Self {
+        let wire_group = client.core().wrap(&group);
+        client.core().registry.add_producer(&wire_group);
+        let tasks = client.core().tasks.clone();
+        let shared = Arc::new(Shared {
+            room: Room::new(&options),
+            accumulator: options.batching.map(|batching| Arc::new(Accumulator::new(batching))),
+            faults: options.faults.as_ref().map(Faults::new),
+            client,
+            group,
+            wire_group,
+            turns: Turns::default(),
+            counters: Counters::default(),
+            tracer,
+            closed: AtomicBool::new(false),
+            options,
+        });
+        if let Some(faults) = shared.options.faults.clone() {
+            tasks.spawn("probe", faults::probe(Arc::downgrade(&shared), faults));
+        }
+        shared.client.core().closers.add(Role::Producer, Arc::downgrade(&shared));
         Self { shared }
     }
 
@@ -95,7 +149,37 @@ impl Producer {
     /// # Ok::<_, rocketmq_client::Error>(()) }).unwrap();
     /// ```
     pub fn send(&self, message: Message) -> SendCall<'_> {
-        SendCall::new(self, message)
+        SendCall::new(self, Draft::new(message))
+    }
+
+    /// Sends messages of one topic together: await it for their receipts.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let cluster = rocketmq_mock::MockCluster::start().await.unwrap();
+    /// # let client = rocketmq_client::Client::connect(cluster.name_server_address().to_string()).await?;
+    /// # let producer = client.producer("checkout").start().await?;
+    /// use rocketmq_client::Message;
+    ///
+    /// let orders = (0..100).map(|number| Message::new("orders", format!("order {number}")));
+    /// let receipts = producer.send_batch(orders).await?;
+    /// assert_eq!(receipts.len(), 100);
+    /// # Ok::<_, rocketmq_client::Error>(()) }).unwrap();
+    /// ```
+    pub fn send_batch(&self, messages: impl IntoIterator<Item = Message>) -> BatchCall<'_> {
+        BatchCall::new(self, messages.into_iter().collect())
+    }
+
+    /// What this producer has done so far.
+    pub fn stats(&self) -> ProducerStats {
+        let room = &self.shared.room;
+        ProducerStats {
+            in_flight: room.in_flight(),
+            bytes_in_flight: room.bytes_in_flight(),
+            traces_dropped: self.shared.tracer.as_ref().map_or(0, Tracer::dropped),
+            late_replies: self.shared.client.core().replies.late(),
+            ..self.shared.counters.read()
+        }
     }
 
     /// The producer group.
@@ -145,12 +229,10 @@ impl Shared {
         if self.closed.swap(true, Ordering::AcqRel) {
             return 0;
         }
-        let all = u32::try_from(self.options.max_in_flight).unwrap_or(u32::MAX);
-        let drained = tokio::time::timeout_at(until, self.in_flight.acquire_many(all)).await;
-        let left = match drained {
-            Ok(_) => 0,
-            Err(_) => self.options.max_in_flight - self.in_flight.available_permits(),
-        };
+        let left = self.room.drained(until).await;
+        if let Some(tracer) = &self.tracer {
+            tracer.drain(until).await;
+        }
         self.unregister(until).await;
         left
     }
@@ -158,12 +240,12 @@ impl Shared {
     /// Tells every master at once. A broker that is not told notices by the silence of heartbeats.
     async fn unregister(&self, deadline: Instant) {
         let core = self.client.core();
-        if !core.registry.remove_producer(&self.group) {
+        if !core.registry.remove_producer(&self.wire_group) {
             return;
         }
         let request = UnregisterClientRequestHeader {
             client_id: (&core.id).into(),
-            producer_group: Some((&self.group).into()),
+            producer_group: Some((&self.wire_group).into()),
             ..UnregisterClientRequestHeader::default()
         };
         let mut told = JoinSet::new();
@@ -184,7 +266,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         if !self.closed.load(Ordering::Acquire) {
-            self.client.core().registry.remove_producer(&self.group);
+            self.client.core().registry.remove_producer(&self.wire_group);
         }
     }
 }

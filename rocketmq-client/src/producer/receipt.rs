@@ -5,7 +5,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use rocketmq_protocol::message::{MessageId, OffsetMessageId};
+use rocketmq_protocol::{
+    Text,
+    message::{MessageId, OffsetMessageId},
+};
 use rocketmq_route::MessageQueue;
 use tokio::{sync::oneshot, task::coop};
 
@@ -22,6 +25,7 @@ pub struct SendReceipt {
     pub(super) queue: MessageQueue,
     pub(super) queue_offset: i64,
     pub(super) attempts: u32,
+    pub(super) recall_handle: Option<Text>,
 }
 
 /// How safely a message is stored. It is stored in each case, and sending it again makes two of it.
@@ -62,6 +66,12 @@ impl SendReceipt {
     /// Its position there.
     pub fn queue_offset(&self) -> i64 {
         self.queue_offset
+    }
+
+    /// What takes a timer message back before it is delivered, where the broker allows that (5.3.2 and later): see
+    /// [`Producer::recall`](super::Producer::recall).
+    pub fn recall_handle(&self) -> Option<&str> {
+        self.recall_handle.as_deref()
     }
 
     /// Which attempt it was that succeeded, from 1. After an attempt whose outcome is unknown, the message may be stored

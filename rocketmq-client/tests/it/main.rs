@@ -2,16 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod batch;
 mod brokers;
 mod connect;
 mod consume;
 mod name_servers;
 mod pull;
 mod push;
+mod request;
+mod retry;
 #[cfg(feature = "acl")]
 mod security;
 mod send;
 mod simple;
+mod transaction;
 
 use std::{future::Future, time::Duration};
 

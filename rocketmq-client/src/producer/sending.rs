@@ -1,0 +1,453 @@
+//! [`Sending`]: a message on its way, over all attempts.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use rocketmq_protocol::{
+    Text,
+    code::ResponseCode,
+    header::SendMessageResponseHeader,
+    message::{MessageId, property},
+    trace::{MessageType, PubTrace, TraceRecord},
+};
+use rocketmq_route::{Contact, MessageQueue, SendPlan, TopicRoute, queue_by_hash};
+use tokio::time::Instant;
+
+use super::{
+    Producer, SendContext, SendReceipt, SendStatus,
+    attempt::Attempt,
+    wire::{Kind, Wire},
+};
+use crate::{Error, ErrorKind, Message, client::wall_millis, trace::Tracer};
+
+/// A message with everything that was said about how to send it.
+pub(super) struct Draft {
+    pub(super) message: Message,
+    pub(super) kind: Kind,
+    pub(super) target: Target,
+    pub(super) timeout: Option<Duration>,
+    /// Properties that the client itself adds.
+    pub(super) added: Vec<(&'static str, Text)>,
+    /// Why it cannot be sent, if that is known already.
+    pub(super) invalid: Option<Error>,
+}
+
+impl Draft {
+    pub(super) fn new(message: Message) -> Self {
+        Self {
+            message,
+            kind: Kind::Message,
+            target: Target::Any,
+            timeout: None,
+            added: Vec::new(),
+            invalid: None,
+        }
+    }
+}
+
+/// Tells the index of a queue among all of the topic.
+pub(super) type QueueChoice = Box<dyn Fn(&[MessageQueue]) -> usize + Send + Sync>;
+
+/// Which queue a message goes to.
+pub(super) enum Target {
+    Any,
+    Queue(MessageQueue),
+    Hash(i32),
+    Chosen(QueueChoice),
+    /// Some queue of this broker, where the topic has one.
+    Broker(Arc<str>),
+}
+
+impl Producer {
+    /// Everything that can be refused without a broker is refused here.
+    pub(super) fn admit(&self, draft: Draft) -> Result<Sending, Error> {
+        let shared = &self.shared;
+        let Draft { mut message, kind, mut target, timeout, added, invalid } = draft;
+        self.check_open()?;
+        if let Some(error) = invalid {
+            return Err(error);
+        }
+        let mut context = SendContext::default();
+        for hook in &*shared.options.hooks {
+            hook.before_send(&mut message, &mut context).map_err(vetoed)?;
+        }
+        message.check(shared.options.max_message_size)?;
+        if kind == Kind::Half {
+            message.check_half()?;
+        }
+        let topic = shared.client.core().wrap(message.shared_topic());
+        if let Target::Queue(queue) = &mut target {
+            if queue.topic != *message.shared_topic() {
+                let text = format!("queue {queue} is not of topic {}", message.topic());
+                return Err(Error::invalid(text));
+            }
+            queue.topic = Arc::clone(&topic);
+        }
+        let id = shared.client.core().new_message_id();
+        let properties = message.wire_properties(&id, &added, shared.client.core().namespace())?;
+        let wire = Wire::new(kind, &message, properties);
+        Ok(Sending::new(self.clone(), topic, id, wire, target, timeout, context))
+    }
+}
+
+/// A message on its way, over all attempts.
+pub(super) struct Sending {
+    producer: Producer,
+    topic: Arc<str>,
+    id: MessageId,
+    wire: Wire,
+    target: Target,
+    plan: SendPlan,
+    deadline: Instant,
+    context: SendContext,
+    /// How many messages it stands for.
+    messages: u64,
+}
+
+impl Sending {
+    pub(super) fn new(
+        producer: Producer,
+        topic: Arc<str>,
+        id: MessageId,
+        wire: Wire,
+        target: Target,
+        timeout: Option<Duration>,
+        context: SendContext,
+    ) -> Self {
+        let options = &producer.shared.options;
+        let plan = match &target {
+            Target::Any | Target::Broker(_) => SendPlan::round_robin(1 + options.retries),
+            Target::Queue(queue) => SendPlan::to_queue(queue.clone()),
+            Target::Hash(_) | Target::Chosen(_) => SendPlan::round_robin(1),
+        };
+        let deadline = Instant::now() + timeout.unwrap_or(options.send_timeout);
+        Self { producer, topic, id, wire, target, plan, deadline, context, messages: 1 }
+    }
+
+    /// Counts as so many messages.
+    pub(super) fn of_messages(mut self, messages: usize) -> Self {
+        self.messages = messages as u64;
+        self
+    }
+
+    pub(super) fn producer(&self) -> &Producer {
+        &self.producer
+    }
+
+    pub(super) fn id(&self) -> MessageId {
+        self.id
+    }
+
+    /// On the wire.
+    pub(super) fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.wire.body.len()
+    }
+
+    pub(super) async fn run(&mut self) -> Result<SendReceipt, Error> {
+        self.deliver().await.map(|stored| stored.receipt)
+    }
+
+    /// Sends the message, and tells everybody how that ended.
+    pub(super) async fn deliver(&mut self) -> Result<Stored, Error> {
+        let shared = Arc::clone(&self.producer.shared);
+        self.wire.compress(&shared.options.compression, &shared.client.core().tasks).await;
+        let began = shared.tracer.as_ref().map(|_| Instant::now());
+        let outcome = self.attempts().await;
+        shared.counters.ended(self.messages, &outcome);
+        for hook in &*shared.options.hooks {
+            hook.after_send(&mut self.context, outcome.as_ref().map(|stored| &stored.receipt));
+        }
+        if let (Some(tracer), Some(began), Ok(stored)) = (&shared.tracer, began, &outcome) {
+            self.trace(tracer, began, stored);
+        }
+        outcome
+    }
+
+    /// Reports a stored message (`client/hook/SendMessageTraceHookImpl.java`).
+    fn trace(&self, tracer: &Tracer, began: Instant, stored: &Stored) {
+        let (shared, receipt) = (&self.producer.shared, &stored.receipt);
+        let core = shared.client.core();
+        let topic = core.unwrap(&self.topic);
+        let Some(region) = stored.answer.region.as_deref() else { return };
+        if stored.answer.trace_on == Some(false) || tracer.leaves_out(&topic) {
+            return;
+        }
+        let own = |text: &str| Cow::<'static, str>::Owned(text.to_owned());
+        let properties = self.wire.properties();
+        let elapsed = began.elapsed();
+        tracer.record(TraceRecord::Pub(PubTrace {
+            timestamp: wall_millis() - i64::try_from(elapsed.as_millis()).unwrap_or(0),
+            region_id: own(region),
+            group: own(&shared.group),
+            topic: own(&topic),
+            message_id: own(receipt.message_id().as_str()),
+            tags: properties.get(property::TAGS).map(own),
+            keys: properties.get(property::KEYS).map(own),
+            store_host: core
+                .master(&receipt.queue().broker_name)
+                .map_or(Cow::Borrowed(""), |address| own(&address)),
+            body_length: i32::try_from(self.wire.plain_length).unwrap_or(i32::MAX),
+            cost_time: i32::try_from(elapsed.as_millis()).unwrap_or(i32::MAX),
+            message_type: MessageType::of_message(&properties),
+            offset_message_id: Some(own(&stored.answer.msg_id)),
+            success: receipt.status() == SendStatus::Stored,
+            client_host: None,
+        }));
+    }
+
+    /// Makes sure that every broker of the topic knows this client.
+    pub(super) async fn meet_brokers(&self) -> Result<(), Error> {
+        let route = self.route().await?;
+        for queues in route.publish_queues().chunk_by(|a, b| a.broker_name == b.broker_name) {
+            if let Some(queue) = queues.first()
+                && let Err(cause) =
+                    self.producer.shared.client.core().meet(&queue.broker_name, self.deadline).await
+            {
+                tracing::debug!(%cause, "a broker does not know this client");
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the message to a connection, once.
+    pub(super) async fn oneway(&mut self) -> Result<(), Error> {
+        let shared = Arc::clone(&self.producer.shared);
+        self.wire.compress(&shared.options.compression, &shared.client.core().tasks).await;
+        let route = self.route().await?;
+        let queue = self.choose(&route)?.ok_or_else(|| self.no_queue())?;
+        self.may_attempt(&queue)?;
+        self.attempt(&queue, self.deadline).oneway().await?;
+        shared.counters.oneway.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// One attempt after another, each on another broker if there is one, until one succeeds, the error is final, or the
+    /// deadline has passed (`client/impl/producer/DefaultMQProducerImpl.java`, `sendDefaultImpl`).
+    async fn attempts(&mut self) -> Result<Stored, Error> {
+        let mut made = Made::default();
+        loop {
+            let route = match self.route().await {
+                Ok(route) => route,
+                Err(error) => return made.end(error),
+            };
+            let queue = match self.choose(&route) {
+                Ok(Some(queue)) => queue,
+                Ok(None) => return made.end(self.no_queue()),
+                Err(error) => return Err(error),
+            };
+            self.may_attempt(&queue)?;
+            made.attempts += 1;
+            let elsewhere = self.plan.may_retry() && route.has_several_brokers();
+            let error = match self.attempt_at(&queue, elsewhere, made.attempts).await {
+                Ok(stored) if elsewhere && self.is_unsafe(&stored) => {
+                    made.unsafely = Some(stored);
+                    None
+                }
+                Ok(stored) => return Ok(stored),
+                Err(error) => Some(error),
+            };
+            let final_error = error.as_ref().is_some_and(|error| !self.is_worth_another(error));
+            made.last = error.map(|error| made.note(error));
+            if final_error || !self.plan.may_retry() || Instant::now() >= self.deadline {
+                return made.end(Error::timeout("the message was stored"));
+            }
+            tracing::debug!(%queue, cause = ?made.last, "attempt to send failed");
+            self.producer.shared.counters.retries.fetch_add(1, Ordering::Relaxed);
+            self.plan.failed(&queue.broker_name);
+            self.producer.shared.client.core().routes.want(&self.topic);
+        }
+    }
+
+    async fn attempt_at(
+        &self,
+        queue: &MessageQueue,
+        elsewhere: bool,
+        nth: u32,
+    ) -> Result<Stored, Error> {
+        let deadline = self.attempt_deadline(elsewhere);
+        let shared = &self.producer.shared;
+        let Some(faults) = &shared.faults else {
+            return self.attempt(queue, deadline).run(nth).await;
+        };
+        let began = Instant::now();
+        let outcome = self.attempt(queue, deadline).run(nth).await;
+        let contact = match &outcome {
+            Err(error) if error.response_code().is_none() => Contact::Lost,
+            _ => Contact::Answered(began.elapsed()),
+        };
+        faults.record(&queue.broker_name, contact);
+        outcome
+    }
+
+    /// Half of what is left, if another broker can have the other half: one that is silent must not use up the whole.
+    fn attempt_deadline(&self, elsewhere: bool) -> Instant {
+        if !elsewhere {
+            return self.deadline;
+        }
+        let (now, limit) = (Instant::now(), self.producer.shared.options.attempt_timeout);
+        let left = self.deadline.saturating_duration_since(now);
+        now + limit.unwrap_or(left / 2).min(left)
+    }
+
+    /// The route of the topic, or where a topic that does not exist yet will be created.
+    async fn route(&self) -> Result<Arc<TopicRoute>, Error> {
+        let (core, topic) = (self.producer.shared.client.core(), &self.topic);
+        let options = &self.producer.shared.options;
+        if let Some(route) = core.routes.find(topic, self.deadline).await?
+            && !route.publish_queues().is_empty()
+        {
+            return Ok(route);
+        }
+        let new = match options.create_topics {
+            true => {
+                core.routes.for_new_topic(topic, options.new_topic_queues, self.deadline).await?
+            }
+            false => None,
+        };
+        new.filter(|route| !route.publish_queues().is_empty())
+            .map(Arc::new)
+            .ok_or_else(|| self.no_queue())
+    }
+
+    fn choose(&mut self, route: &TopicRoute) -> Result<Option<MessageQueue>, Error> {
+        let queues = route.publish_queues();
+        let shared = &self.producer.shared;
+        let turns = match &self.target {
+            Target::Hash(hash) => {
+                let chosen = queue_by_hash(queues, *hash).cloned();
+                return Ok(self.plan.next(queues, || 0).and(chosen));
+            }
+            Target::Chosen(choose) => {
+                if self.plan.next(queues, || 0).is_none() {
+                    return Ok(None);
+                }
+                let shown: Vec<_> =
+                    queues.iter().map(|queue| shared.client.core().unwrap_queue(queue)).collect();
+                let queue = queues.get(choose(&shown)).cloned();
+                return queue.map(Some).ok_or_else(|| {
+                    Error::invalid(format!(
+                        "the chosen queue is beyond the {} there are",
+                        shown.len()
+                    ))
+                });
+            }
+            Target::Broker(name) if queues.iter().any(|queue| queue.broker_name == *name) => {
+                let there: Vec<_> =
+                    queues.iter().filter(|queue| queue.broker_name == *name).cloned().collect();
+                return Ok(self.plan.next(&there, || fastrand::usize(..)));
+            }
+            Target::Any | Target::Queue(_) | Target::Broker(_) => shared.turns.of(&self.topic),
+        };
+        let ticket = || turns.fetch_add(1, Ordering::Relaxed);
+        Ok(match &shared.faults {
+            None => self.plan.next(queues, ticket),
+            Some(faults) => {
+                let now = Instant::now().into_std();
+                self.plan.next_avoiding(queues, &faults.table(), now, ticket)
+            }
+        })
+    }
+
+    fn may_attempt(&self, queue: &MessageQueue) -> Result<(), Error> {
+        for hook in &*self.producer.shared.options.hooks {
+            hook.before_attempt(queue, &self.context).map_err(vetoed)?;
+        }
+        Ok(())
+    }
+
+    fn attempt<'a>(&'a self, queue: &'a MessageQueue, deadline: Instant) -> Attempt<'a> {
+        let shared = &self.producer.shared;
+        Attempt {
+            core: shared.client.core(),
+            group: &shared.wire_group,
+            queue,
+            id: self.id,
+            wire: &self.wire,
+            new_topic_queues: shared.options.new_topic_queues,
+            deadline,
+        }
+    }
+
+    /// Stored, but not as the application wants it: another broker may do better, and two of it will be stored then.
+    fn is_unsafe(&self, stored: &Stored) -> bool {
+        self.producer.shared.options.retry_unless_safe
+            && stored.receipt.status() != SendStatus::Stored
+    }
+
+    /// Whether another broker may do better: anything but an answer that says otherwise
+    /// (`DefaultMQProducer.retryResponseCodes`).
+    fn is_worth_another(&self, error: &Error) -> bool {
+        match error.kind() {
+            ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::Protocol => true,
+            ErrorKind::Refused => error.response_code().is_some_and(|code| {
+                is_retried(code) || self.producer.shared.options.also_retried.contains(&code)
+            }),
+            _ => false,
+        }
+    }
+
+    fn no_queue(&self) -> Error {
+        let topic = self.producer.shared.client.core().unwrap(&self.topic);
+        Error::new(
+            ErrorKind::TopicNotFound,
+            format!("topic {topic} has no queue that can be written"),
+        )
+    }
+}
+
+/// The codes after which Java tries another broker, and `FLOW_CONTROL`.
+fn is_retried(code: ResponseCode) -> bool {
+    crate::error::passes_with_time(code)
+        || matches!(
+            code,
+            ResponseCode::NO_PERMISSION
+                | ResponseCode::NO_BUYER_ID
+                | ResponseCode::NOT_IN_CURRENT_UNIT
+        )
+}
+
+pub(super) fn vetoed(cause: crate::BoxError) -> Error {
+    Error::new(ErrorKind::Vetoed, "a hook refuses the message").with_source(cause)
+}
+
+/// A stored message, with what the broker says beyond the receipt.
+pub(super) struct Stored {
+    pub(super) receipt: SendReceipt,
+    pub(super) answer: SendMessageResponseHeader,
+}
+
+/// The attempts so far: what the message's fate is if there is no other.
+#[derive(Default)]
+struct Made {
+    attempts: u32,
+    outcome_unknown: bool,
+    last: Option<Error>,
+    unsafely: Option<Stored>,
+}
+
+impl Made {
+    fn note(&mut self, error: Error) -> Error {
+        self.outcome_unknown |= error.outcome_unknown();
+        error
+    }
+
+    /// What is stored is stored, however later attempts ended; otherwise the last attempt's error, or `error` if none was made.
+    fn end(self, error: Error) -> Result<Stored, Error> {
+        if let Some(stored) = self.unsafely {
+            return Ok(stored);
+        }
+        let error = self.last.unwrap_or(error);
+        Err(if self.outcome_unknown { error.unknown_outcome() } else { error })
+    }
+}
