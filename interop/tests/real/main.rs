@@ -8,7 +8,9 @@ mod failover;
 mod interchange;
 mod load;
 mod name_servers;
+mod popping;
 mod proxy;
+mod pulling;
 mod traffic;
 
 use std::{
