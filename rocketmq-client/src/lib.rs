@@ -68,10 +68,10 @@ pub use call::Call;
 pub use client::{Client, ClientBuilder, ClientShutdownReport};
 pub use consumer::{
     Batch, BatchItem, BatchOutcome, Concurrent, ConsumeHook, Consumed, Damaged, Deliveries,
-    Delivery, Filter, Handler, IntoOutcome, Mode, Ordered, OrderedOutcome, Outcome, Poison,
-    PullCall, PullConsumer, PullConsumerBuilder, PullStatus, Pulled, PushConsumer,
-    PushConsumerBuilder, Received, ShutdownReport, SimpleConsumer, SimpleConsumerBuilder,
-    StartFrom, Unsettled, Verdict,
+    Delivery, Filter, Handler, IntoOutcome, LitePullConsumer, LitePullConsumerBuilder,
+    LitePullStream, Mode, Ordered, OrderedOutcome, Outcome, Poison, PullCall, PullConsumer,
+    PullConsumerBuilder, PullStatus, Pulled, PushConsumer, PushConsumerBuilder, QueueChanges,
+    Received, ShutdownReport, SimpleConsumer, SimpleConsumerBuilder, StartFrom, Unsettled, Verdict,
 };
 pub use error::{BoxError, Error, ErrorKind};
 pub use events::{ClientEvent, Events};

@@ -45,7 +45,9 @@ pub(crate) use identity::wall_millis;
 
 use crate::{
     Call, ClientStats, Error, Events, Health, ServerHealth,
-    consumer::{PullConsumerBuilder, PushConsumerBuilder, SimpleConsumerBuilder},
+    consumer::{
+        LitePullConsumerBuilder, PullConsumerBuilder, PushConsumerBuilder, SimpleConsumerBuilder,
+    },
     health::ServerState,
     producer::{CheckedGroups, ProducerBuilder, Replies},
 };
@@ -226,6 +228,12 @@ impl Client {
     #[doc(alias = "DefaultMQPullConsumer")]
     pub fn pull_consumer(&self, group: impl Into<Arc<str>>) -> PullConsumerBuilder {
         PullConsumerBuilder::new(self.clone(), group.into())
+    }
+
+    /// A consumer of this group whose messages are polled, to be started.
+    #[doc(alias = "DefaultLitePullConsumer")]
+    pub fn lite_pull_consumer(&self, group: impl Into<Arc<str>>) -> LitePullConsumerBuilder {
+        LitePullConsumerBuilder::new(self.clone(), group.into())
     }
 
     /// A consumer of this group that receives and acknowledges messages one by one, to be started. For brokers from 5.0 on.

@@ -95,6 +95,11 @@ impl Routes {
         self.published.load()
     }
 
+    /// Counts answers of name servers, whatever they say.
+    pub(crate) fn answers(&self) -> watch::Receiver<u64> {
+        self.answers.subscribe()
+    }
+
     /// Has this topic's route asked for now, and again from time to time.
     pub(crate) fn want(&self, topic: &Arc<str>) {
         self.state().schedule.want(topic, std_now());

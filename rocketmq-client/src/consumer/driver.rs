@@ -4,11 +4,11 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use rocketmq_consumer::{
-    Action, CloseReport, ConsumerGroup, Event, Failure, Input, Now, Outcome, PullPlan, PullToken,
-    Settlement, Snapshot,
+    Action, Batch, CloseReport, ConsumerGroup, Event, Failure, Input, Now, Outcome, PullPlan,
+    PullToken, Settlement, Snapshot,
 };
 use rocketmq_protocol::{
-    body::{ConsumeFromWhere, ConsumerData, MessageModel},
+    body::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel},
     header::PullMessageRequestHeader,
 };
 use rocketmq_remoting::{CallError, Mailbox, Reply, Submitted};
@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{
+    polls::{Poll, Polls},
     pulling::pull_answer,
     requests::{Requests, pull_failure},
     throttle::Throttle,
@@ -38,6 +39,12 @@ pub(super) enum Request {
     Snapshot(oneshot::Sender<Snapshot>),
     /// Something for the machine.
     Tell(Input),
+    /// Somebody asks for messages.
+    Poll(Poll),
+    /// Messages that somebody had asked for and did not take.
+    Returned(Batch),
+    /// Commit what may be committed, and say when that is done.
+    Commit(oneshot::Sender<()>),
 }
 
 /// Drives one [`ConsumerGroup`]: waits for something to happen, tells the machine, does what it says.
@@ -54,6 +61,8 @@ pub(super) struct Driver<P: Portion> {
     pub(super) throttle: Option<Throttle>,
     /// Workers get less than they could do.
     pub(super) is_throttled: bool,
+    /// Who asks for messages, where nobody works.
+    pub(super) polls: Polls,
     pub(super) signals: Arc<Signals>,
     pub(super) commands: mpsc::UnboundedReceiver<Request>,
     pub(super) mailbox: Mailbox<PullToken>,
@@ -69,6 +78,7 @@ pub(super) struct Driver<P: Portion> {
 pub(super) struct Introduction {
     pub(super) consume_from_where: ConsumeFromWhere,
     pub(super) message_model: MessageModel,
+    pub(super) consume_type: ConsumeType,
 }
 
 /// A pull under way.
@@ -116,6 +126,9 @@ impl<P: Portion> Driver<P> {
                 Wake::Time => self.machine.handle_timeout(now),
             }
             self.act();
+            if self.polls.serve(now, &mut self.machine) {
+                self.act();
+            }
         }
         let report = self.report.unwrap_or_default();
         for done in std::mem::take(&mut self.closing) {
@@ -228,6 +241,9 @@ impl<P: Portion> Driver<P> {
             }
             Request::Snapshot(answer) => drop(answer.send(self.machine.snapshot())),
             Request::Tell(input) => self.machine.handle(now, input),
+            Request::Poll(poll) => self.polls.poll(now, &mut self.machine, poll),
+            Request::Returned(batch) => self.polls.returned(batch),
+            Request::Commit(done) => self.polls.commit(now, &mut self.machine, done),
         }
     }
 
@@ -261,6 +277,7 @@ impl<P: Portion> Driver<P> {
         let data = ConsumerData {
             consume_from_where: self.introduction.consume_from_where,
             message_model: self.introduction.message_model,
+            consume_type: self.introduction.consume_type,
             group_name: self.requests.group.to_string(),
             subscription_data_set: self.machine.subscriptions().cloned().collect(),
             ..ConsumerData::default()

@@ -1,16 +1,17 @@
-//! Starting push consumers: a machine, its driver, and workers of the right kind.
+//! Starting consumers: a machine, its driver, and workers of the right kind.
 
 use std::{collections::HashMap, sync::Arc};
 
-use rocketmq_consumer::{self as machine, ConsumerGroup, Model, Order};
-use rocketmq_protocol::body::{ConsumeFromWhere, MessageModel};
+use rocketmq_consumer::{self as machine, Config, ConsumerGroup, Model, Order};
+use rocketmq_protocol::body::{ConsumeFromWhere, ConsumeType, MessageModel};
 use rocketmq_remoting::{Mailbox, Tasks};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
     Batch, BatchOutcome, Deliveries, Handler, IntoOutcome, Mode, PushConsumer, PushConsumerBuilder,
     StartFrom,
-    driver::{Driver, Introduction, now},
+    driver::{Driver, Introduction, Request, now},
+    polls::Polls,
     push::Running,
     requests::Requests,
     throttle::Throttle,
@@ -18,7 +19,7 @@ use super::{
     workers::{self, Portion, Work},
 };
 use crate::{
-    Error,
+    Client, Error,
     client::{Role, registry::Signals},
 };
 
@@ -84,50 +85,88 @@ impl<M: Mode> PushConsumerBuilder<M> {
         Fut: Future<Output = ()> + Send + 'static,
     {
         self.check()?;
-        let core = Arc::clone(self.client.core());
         let group = Arc::clone(&self.config.group);
-        let introduction = Introduction {
-            consume_from_where: match self.config.start_from {
-                StartFrom::First => ConsumeFromWhere::FirstOffset,
-                StartFrom::Timestamp(_) => ConsumeFromWhere::Timestamp,
-                _ => ConsumeFromWhere::LastOffset,
-            },
-            message_model: match self.config.model {
-                Model::Broadcasting => MessageModel::Broadcasting,
-                _ => MessageModel::Clustering,
-            },
-        };
-        let machine = ConsumerGroup::new(self.config, now())
-            .map_err(|error| Error::invalid("options that cannot be used").with_source(error))?;
-        let signals = Arc::<Signals>::default();
-        core.registry.add_consumer(&group, &signals)?;
-        let tasks = core.tasks.child("consumer");
         let work = Arc::new(WorkQueue::new(self.concurrency));
+        let duty = Duty { work: Arc::clone(&work), portion, rate: self.rate };
+        let Driven { commands, tasks, .. } =
+            drive(&self.client, self.config, ConsumeType::Passively, duty)?;
         let staff = staff(&tasks, &work, worker);
         staff(self.concurrency);
-        let (commands, received) = mpsc::unbounded_channel();
-        let driver = Driver {
-            machine,
-            requests: Requests { core, group: Arc::clone(&group) },
-            introduction,
-            work: Arc::clone(&work),
-            portion,
-            throttle: self.rate.map(|rate| Throttle::new(now().monotonic, rate)),
-            is_throttled: false,
-            signals,
-            commands: received,
-            mailbox: Mailbox::new(),
-            pulls: HashMap::new(),
-            questions: JoinSet::new(),
-            marks: Vec::new(),
-            closing: Vec::new(),
-            report: None,
-        };
-        tasks.spawn("driver", until_stopped(driver.run(), tasks.clone()));
-        let running = Running { commands: commands.downgrade(), tasks: tasks.clone() };
-        self.client.core().closers.add(Role::Consumer, running);
         Ok((PushConsumer::new(self.client, group, commands, tasks, staff), work))
     }
+}
+
+/// Whom a driver works for.
+struct Duty<P: Portion> {
+    work: Arc<Work<P>>,
+    /// Messages that workers take at once; 0 if nobody takes any but by polling.
+    portion: usize,
+    rate: Option<f64>,
+}
+
+/// A group that is driven, and the way to its driver.
+pub(super) struct Driven {
+    pub(super) requests: Requests,
+    pub(super) commands: mpsc::UnboundedSender<Request>,
+    pub(super) tasks: Tasks,
+}
+
+/// Drives a group whose messages are polled.
+pub(super) fn drive_polled(client: &Client, config: Config) -> Result<Driven, Error> {
+    let work = Arc::new(WorkQueue::new(0));
+    let duty = Duty::<machine::Delivery> { work, portion: 0, rate: None };
+    drive(client, config, ConsumeType::Actively, duty)
+}
+
+fn drive<P: Portion>(
+    client: &Client,
+    config: Config,
+    consume_type: ConsumeType,
+    duty: Duty<P>,
+) -> Result<Driven, Error> {
+    let core = Arc::clone(client.core());
+    let group = Arc::clone(&config.group);
+    let introduction = Introduction {
+        consume_from_where: match config.start_from {
+            StartFrom::First => ConsumeFromWhere::FirstOffset,
+            StartFrom::Timestamp(_) => ConsumeFromWhere::Timestamp,
+            _ => ConsumeFromWhere::LastOffset,
+        },
+        message_model: match config.model {
+            Model::Broadcasting => MessageModel::Broadcasting,
+            _ => MessageModel::Clustering,
+        },
+        consume_type,
+    };
+    let machine = ConsumerGroup::new(config, now())
+        .map_err(|error| Error::invalid("options that cannot be used").with_source(error))?;
+    let signals = Arc::<Signals>::default();
+    core.registry.add_consumer(&group, &signals)?;
+    let tasks = core.tasks.child("consumer");
+    let (commands, received) = mpsc::unbounded_channel();
+    let requests = Requests { core, group };
+    let driver = Driver {
+        machine,
+        requests: requests.clone(),
+        introduction,
+        work: duty.work,
+        portion: duty.portion,
+        throttle: duty.rate.map(|rate| Throttle::new(now().monotonic, rate)),
+        is_throttled: false,
+        polls: Polls::new(commands.downgrade()),
+        signals,
+        commands: received,
+        mailbox: Mailbox::new(),
+        pulls: HashMap::new(),
+        questions: JoinSet::new(),
+        marks: Vec::new(),
+        closing: Vec::new(),
+        report: None,
+    };
+    tasks.spawn("driver", until_stopped(driver.run(), tasks.clone()));
+    let running = Running { commands: commands.downgrade(), tasks: tasks.clone() };
+    client.core().closers.add(Role::Consumer, running);
+    Ok(Driven { requests, commands, tasks })
 }
 
 /// What sets the number of workers.

@@ -124,16 +124,11 @@ impl PushConsumer {
     /// Dropping the future stops the consumer at once.
     pub async fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
         self.closed = true;
-        let report = close(&self.commands, &self.tasks, deadline).await;
-        ShutdownReport {
-            undelivered: report.undelivered,
-            unsettled: report.unsettled,
-            uncommitted: report.uncommitted,
-        }
+        close(&self.commands, &self.tasks, deadline).await.into()
     }
 }
 
-async fn close(
+pub(super) async fn close(
     commands: &mpsc::UnboundedSender<Request>,
     tasks: &Tasks,
     grace: Duration,
@@ -181,6 +176,16 @@ pub struct ShutdownReport {
     /// Queues whose last offset no broker has confirmed: what was consumed of them since the last commit is delivered
     /// again.
     pub uncommitted: usize,
+}
+
+impl From<CloseReport> for ShutdownReport {
+    fn from(report: CloseReport) -> Self {
+        Self {
+            undelivered: report.undelivered,
+            unsettled: report.unsettled,
+            uncommitted: report.uncommitted,
+        }
+    }
 }
 
 impl Drop for PushConsumer {

@@ -6,6 +6,7 @@ mod batch;
 mod brokers;
 mod connect;
 mod consume;
+mod lite_pull;
 mod name_servers;
 mod pull;
 mod push;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::ConsumerGroup;
 use crate::{
+    config::Consumption,
     io::{Action, CloseReport, Event, Leftovers, Now},
     queue::{ANSWER_GRACE, Revoking, Stage},
 };
@@ -51,7 +52,10 @@ impl ConsumerGroup {
                 .event(Event::Unexpected { input: "Close", why: "the group is closing already" });
             return;
         }
-        let until = now.monotonic + grace.min(LONGEST_GRACE);
+        // Where somebody vouches for messages none come back.
+        let settles = self.config.consumption == Consumption::Settled;
+        let grace = if settles { grace.min(LONGEST_GRACE) } else { Duration::ZERO };
+        let until = now.monotonic + grace;
         self.phase = Phase::Draining { until };
         self.round.stop();
         for slot in self.queues.slots() {

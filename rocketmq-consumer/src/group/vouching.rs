@@ -6,7 +6,6 @@ use super::ConsumerGroup;
 use crate::{
     delivery::Delivery,
     io::{Event, Now, Vouch},
-    queue::Ledger,
 };
 
 impl ConsumerGroup {
@@ -59,19 +58,11 @@ impl ConsumerGroup {
     }
 
     fn vouch_for(&mut self, now: Now, slot: u32, before: Option<i64>) {
-        self.touch(now, slot, |queue, _| {
-            if let Some(ledger) = queue.ledger_mut() {
-                ledger.vouch(before);
-            }
-        });
+        self.touch(now, slot, |queue, _| queue.vouch(before));
     }
 
     /// How many queues have an offset to be committed that no broker has confirmed.
     pub fn uncommitted(&self) -> usize {
-        let dirty = self
-            .queues
-            .iter()
-            .filter(|queue| queue.may_commit() && queue.ledger().is_some_and(Ledger::is_dirty));
-        dirty.count()
+        self.queues.iter().filter(|queue| queue.is_uncommitted()).count()
     }
 }

@@ -42,7 +42,8 @@ impl Queues {
         self.by_name.insert(queue.clone(), slot);
         let tenure = Tenure { queue, epoch, claim };
         let stage = Stage::Acquiring(acquiring);
-        let queue = Queue { tenure, stage, lease, in_line: false, paused: false };
+        let queue =
+            Queue { tenure, stage, lease, in_line: false, paused: false, vouched_early: None };
         self.slots[slot as usize] = Slot::Used(Box::new(queue));
         epoch
     }

@@ -47,6 +47,8 @@ pub(crate) struct Queue {
     pub(crate) in_line: bool,
     /// Neither pulled from nor handed out.
     pub(crate) paused: bool,
+    /// Somebody has vouched for what lies before this offset, and it is not read yet.
+    pub(crate) vouched_early: Option<i64>,
 }
 
 /// A queue and the name of our time with it.
@@ -157,6 +159,10 @@ impl Queue {
         let Tenure { queue, epoch, .. } = self.tenure.clone();
         ctx.out.event(Event::Started { queue, epoch, offset });
         let mut reading = Reading::new(ctx.config, offset, committed);
+        if let Some(offset) = self.vouched_early.take() {
+            reading.ledger.vouch(Some(offset));
+            ctx.wishes.commit = true;
+        }
         reading.look(&self.tenure, ctx);
         self.stage = Stage::Reading(reading);
     }
@@ -327,6 +333,20 @@ impl Queue {
             && !self.paused
             && !reading.halted
             && (!order.is_strict() || reading.ledger.is_free())
+    }
+
+    /// Somebody vouches for what was handed out, or for what lies before an offset.
+    pub(crate) fn vouch(&mut self, before: Option<i64>) {
+        match self.ledger_mut() {
+            Some(ledger) => ledger.vouch(before),
+            None => self.vouched_early = before.or(self.vouched_early),
+        }
+    }
+
+    /// It has an offset to be committed that no broker has confirmed.
+    pub(crate) fn is_uncommitted(&self) -> bool {
+        let is_dirty = self.ledger().is_some_and(Ledger::is_dirty);
+        self.vouched_early.is_some() || (is_dirty && self.may_commit())
     }
 
     /// Hands out up to `max` messages for good, which may make room to pull.

@@ -208,6 +208,23 @@ fn f72_an_assigned_queue_without_an_answer_is_asked_again() {
 }
 
 #[test]
+fn a_word_for_a_queue_that_is_not_read_yet_is_kept() {
+    let mut scenario = by_hand();
+    scenario.tell(Input::Assign(queues(&[Q])));
+    scenario.tell(before(50));
+    scenario.tell(Input::Commit);
+    assert_eq!(scenario.group.uncommitted(), 1);
+    let epoch = scenario.epoch_of(Q).unwrap();
+    scenario.rest();
+    scenario.tell(Input::StoredOffset { epoch, answer: Ok(Stored::At(0)) });
+    scenario.next_pull();
+    let (commit, offsets) = scenario.next_commit();
+    assert_eq!(offsets, [(Q.to_owned(), 50)]);
+    scenario.confirm(commit);
+    assert_eq!(scenario.group.uncommitted(), 0);
+}
+
+#[test]
 fn a_queue_that_comes_back_while_it_goes_is_taken_again() {
     let mut scenario = by_hand();
     scenario.tell(Input::Assign(queues(&[Q])));
