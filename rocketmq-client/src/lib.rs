@@ -68,10 +68,11 @@ pub use call::Call;
 pub use client::{Client, ClientBuilder, ClientShutdownReport};
 pub use consumer::{
     Batch, BatchItem, BatchOutcome, Concurrent, ConsumeHook, Consumed, Damaged, Deliveries,
-    Delivery, Filter, Handler, IntoOutcome, LitePullConsumer, LitePullConsumerBuilder,
-    LitePullStream, Mode, Ordered, OrderedOutcome, Outcome, Poison, PullCall, PullConsumer,
-    PullConsumerBuilder, PullStatus, Pulled, PushConsumer, PushConsumerBuilder, QueueChanges,
-    Received, ShutdownReport, SimpleConsumer, SimpleConsumerBuilder, StartFrom, Unsettled, Verdict,
+    Delivery, FileOffsets, Filter, Handler, IntoOutcome, LitePullConsumer, LitePullConsumerBuilder,
+    LitePullStream, Mode, OffsetStore, Offsets, Ordered, OrderedOutcome, Outcome, Poison, PullCall,
+    PullConsumer, PullConsumerBuilder, PullStatus, Pulled, PushConsumer, PushConsumerBuilder,
+    QueueChanges, Received, ShutdownReport, SimpleConsumer, SimpleConsumerBuilder, StartFrom,
+    Unsettled, Verdict,
 };
 pub use error::{BoxError, Error, ErrorKind};
 pub use events::{ClientEvent, Events};

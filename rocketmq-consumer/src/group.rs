@@ -8,7 +8,7 @@ mod rebalancing;
 mod vouching;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Instant,
 };
@@ -27,7 +27,7 @@ use crate::{
     queue::{Context, Outbox, Queue, Queues, Stage, Wishes},
     random::Random,
     rebalance::{Membership, Round},
-    snapshot::{Counters, QueueSnapshot, Snapshot},
+    snapshot::{Counters, QueueSnapshot, Snapshot, Tally},
     subscriptions::Subscriptions,
     timer::{TimerKey, Timers},
 };
@@ -65,6 +65,8 @@ pub struct ConsumerGroup {
     timers: Timers,
     random: Random,
     counters: Counters,
+    /// Of queues that were given up, by topic.
+    tallies: BTreeMap<Arc<str>, Tally>,
     out: Outbox,
 }
 
@@ -104,6 +106,7 @@ impl ConsumerGroup {
             timers: Timers::default(),
             random: Random::new(config.seed),
             counters: Counters::default(),
+            tallies: BTreeMap::new(),
             out: Outbox::default(),
             config,
         };
@@ -274,7 +277,18 @@ impl ConsumerGroup {
             paused: self.paused,
             held_bytes: self.budget.held(),
             counters: self.counters,
+            topics: self.tallies(),
         }
+    }
+
+    fn tallies(&self) -> BTreeMap<Arc<str>, Tally> {
+        let mut tallies = self.tallies.clone();
+        for queue in self.queues.iter() {
+            let topic = Arc::clone(&queue.tenure.queue.topic);
+            let tally = queue.ledger().map(|ledger| ledger.tally).unwrap_or_default();
+            tallies.entry(topic).or_default().add(tally);
+        }
+        tallies
     }
 
     fn answered(

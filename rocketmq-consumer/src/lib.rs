@@ -118,4 +118,4 @@ pub use rebalance::{
     Allocate, AllocateError, Averagely, AveragelyByCircle, ByConfig, ConsistentHash, MachineRoom,
     MachineRoomNearby, Rooms, Share, java_order, java_queue_order,
 };
-pub use snapshot::{Activity, Counters, QueueSnapshot, Snapshot};
+pub use snapshot::{Activity, Counters, QueueSnapshot, Snapshot, Tally};

@@ -1,5 +1,7 @@
 //! [`Snapshot`]: what a group looks like from outside, for running info, metrics and people.
 
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
 use rocketmq_route::MessageQueue;
 
 use crate::{
@@ -21,6 +23,42 @@ pub struct Snapshot {
     pub held_bytes: u64,
     /// What has happened so far.
     pub counters: Counters,
+    /// And to the messages of each topic.
+    pub topics: BTreeMap<Arc<str>, Tally>,
+}
+
+/// What has happened to the messages of a topic, or of one of its queues, so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Messages pulled that were wanted.
+    pub pulled: u64,
+    /// Handlers that succeeded.
+    pub consumed: u64,
+    /// Handlers that failed.
+    pub failed: u64,
+    /// Pulls that brought messages.
+    pub pulls: u64,
+    /// How long these took all together.
+    pub pull_time: Duration,
+}
+
+impl Tally {
+    pub(crate) fn pulled(&mut self, messages: usize, time: Duration) {
+        if messages > 0 {
+            self.pulled += messages as u64;
+            self.pulls += 1;
+            self.pull_time += time;
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.pulled += other.pulled;
+        self.consumed += other.consumed;
+        self.failed += other.failed;
+        self.pulls += other.pulls;
+        self.pull_time += other.pull_time;
+    }
 }
 
 impl Snapshot {

@@ -14,7 +14,7 @@ use rocketmq_remoting::{
     AddressMap, Channel, CloseReason, DialError, HandlerFuture, RequestHandler,
 };
 
-use super::{registry::Registry, routes::Routes, telemetry::Telemetry};
+use super::{questions, registry::Registry, routes::Routes, telemetry::Telemetry};
 use crate::{
     events::ClientEvent,
     producer::{CheckedGroups, Replies},
@@ -92,7 +92,7 @@ impl RequestHandler for Inbound {
                 RequestCode::PUSH_REPLY_MESSAGE_TO_CLIENT => {
                     return Some(self.replies.arrived(&request));
                 }
-                _ => {}
+                _ => return questions::answer(&self.registry, &request).await,
             }
             None
         })

@@ -10,6 +10,7 @@ mod inbound;
 mod meeting;
 mod name_server;
 mod namespace;
+pub(crate) mod questions;
 pub(crate) mod registry;
 pub(crate) mod routes;
 mod telemetry;

@@ -12,6 +12,7 @@ use rocketmq_protocol::{
 use rocketmq_route::{Briefed, Groups, INNER_PRODUCER_GROUP, RouteTable};
 use tokio::sync::{Notify, watch};
 
+use super::questions::Answers;
 use crate::Error;
 
 /// The groups of a client.
@@ -29,6 +30,8 @@ struct State {
     /// How many producers share a group.
     producers: BTreeMap<Arc<str>, usize>,
     consumers: BTreeMap<Arc<str>, Arc<Signals>>,
+    /// Those of them that can say more about themselves.
+    answering: BTreeMap<Arc<str>, Arc<dyn Answers>>,
     briefed: Briefed,
     /// The brokers that know the groups here, over the connection they have now.
     told: BTreeSet<Arc<str>>,
@@ -93,7 +96,17 @@ impl Registry {
     pub(crate) fn remove_consumer(&self, group: &str) {
         let mut state = self.state();
         state.consumers.remove(group);
+        state.answering.remove(group);
         state.groups.consumers.remove(group);
+    }
+
+    /// Who answers what brokers ask about a consumer group from now on.
+    pub(crate) fn answer_by(&self, group: &Arc<str>, answers: Arc<dyn Answers>) {
+        self.state().answering.insert(Arc::clone(group), answers);
+    }
+
+    pub(crate) fn answers_of(&self, group: &str) -> Option<Arc<dyn Answers>> {
+        self.state().answering.get(group).cloned()
     }
 
     /// What heartbeats say about a consumer group from now on.

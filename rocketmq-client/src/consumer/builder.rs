@@ -1,13 +1,13 @@
 //! [`PushConsumerBuilder`]: the options of a push consumer.
 
-use std::{marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use rocketmq_consumer::{Allocate, Config, Model, Order};
 use rocketmq_protocol::{message::MessageExt, names};
 
 use super::{
     Batch, BatchOutcome, Concurrent, ConsumeHook, Deliveries, Delivery, Filter, Handler,
-    IntoOutcome, Mode, Ordered, Poison, PushConsumer, StartFrom, desk::Desk,
+    IntoOutcome, Mode, OffsetStore, Ordered, Poison, PushConsumer, StartFrom, desk::Desk,
 };
 use crate::{Call, Client, Error};
 
@@ -33,7 +33,6 @@ use crate::{Call, Client, Error};
 ///
 /// Messages of a queue are handled in any order, many at a time, unless the consumer is [ordered](Self::ordered); each message goes to
 /// one member of the group, unless it is [broadcasting](Self::broadcasting).
-#[derive(Debug)]
 #[must_use = "a consumer does nothing until `start` or `stream`"]
 pub struct PushConsumerBuilder<M: Mode = Concurrent> {
     pub(super) client: Client,
@@ -41,6 +40,8 @@ pub struct PushConsumerBuilder<M: Mode = Concurrent> {
     pub(super) concurrency: usize,
     pub(super) desk: Desk,
     pub(super) rate: Option<f64>,
+    pub(super) offset_store: Option<Arc<dyn OffsetStore>>,
+    pub(super) direct_consumption: bool,
     problem: Option<Error>,
     mode: PhantomData<fn() -> M>,
 }
@@ -55,6 +56,8 @@ impl PushConsumerBuilder {
             concurrency: 20,
             desk: Desk::default(),
             rate: None,
+            offset_store: None,
+            direct_consumption: true,
             problem: None,
             mode: PhantomData,
         }
@@ -76,6 +79,8 @@ impl PushConsumerBuilder {
             concurrency: self.concurrency,
             desk: self.desk,
             rate: self.rate,
+            offset_store: self.offset_store,
+            direct_consumption: self.direct_consumption,
             problem: self.problem,
             mode: PhantomData,
         }
@@ -116,6 +121,15 @@ impl<M: Mode> PushConsumerBuilder<M> {
     #[doc(alias = "MessageModel.BROADCASTING")]
     pub fn broadcasting(mut self) -> Self {
         self.config.model = Model::Broadcasting;
+        self
+    }
+
+    /// Where a broadcasting consumer remembers how far it has read. Default: [`FileOffsets`](super::FileOffsets) below the home directory, in a file named
+    /// after this machine's address and the group; with more than one consumer of a group on a machine, each needs a
+    /// [name](crate::ClientBuilder::instance_name) or a store of its own.
+    #[doc(alias = "setOffsetStore")]
+    pub fn offset_store(mut self, store: impl OffsetStore) -> Self {
+        self.offset_store = Some(Arc::new(store));
         self
     }
 
@@ -192,6 +206,13 @@ impl<M: Mode> PushConsumerBuilder<M> {
     #[doc(alias = "registerConsumeMessageHook")]
     pub fn hook(mut self, hook: impl ConsumeHook) -> Self {
         self.desk.hooks.add(hook);
+        self
+    }
+
+    /// Whether operators may have a message consumed at once, through a broker (`mqadmin consumeMessage`): the handler is called, and
+    /// they are told what became of it. Default yes, as in Java.
+    pub fn direct_consumption(mut self, allowed: bool) -> Self {
+        self.direct_consumption = allowed;
         self
     }
 
@@ -432,5 +453,15 @@ impl<M: Mode> PushConsumerBuilder<M> {
             return Err(Error::invalid("a consumer without a subscription"));
         }
         Ok(())
+    }
+}
+
+impl<M: Mode> fmt::Debug for PushConsumerBuilder<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushConsumerBuilder")
+            .field("config", &self.config)
+            .field("concurrency", &self.concurrency)
+            .field("desk", &self.desk)
+            .finish_non_exhaustive()
     }
 }

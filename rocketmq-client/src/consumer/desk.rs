@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rocketmq_consumer as machine;
@@ -85,6 +85,13 @@ pub(super) struct Pace {
 const TIMED: u8 = 16;
 
 impl Pace {
+    /// The mean of what was timed.
+    pub(super) fn mean(&self) -> Option<Duration> {
+        let calls = self.calls.load(Ordering::Relaxed);
+        let nanos = self.nanos.load(Ordering::Relaxed);
+        (calls > 0).then(|| Duration::from_nanos(nanos / calls))
+    }
+
     pub(super) fn note(&self, begun: Option<Instant>) {
         let Some(begun) = begun else { return };
         let elapsed = std_now().saturating_duration_since(begun).as_nanos();

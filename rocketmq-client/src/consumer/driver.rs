@@ -8,7 +8,7 @@ use rocketmq_consumer::{
     PullToken, Settlement, Snapshot,
 };
 use rocketmq_protocol::{
-    body::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel},
+    body::{ConsumeFromWhere, ConsumeType, ConsumerData, ConsumerRunningInfo, MessageModel},
     header::PullMessageRequestHeader,
 };
 use rocketmq_remoting::{CallError, Mailbox, Reply, Submitted};
@@ -19,9 +19,11 @@ use tokio::{
 };
 
 use super::{
+    local_offsets::LocalOffsets,
     polls::{Poll, Polls},
     pulling::pull_answer,
     requests::{Requests, pull_failure},
+    running_info::{Facts, Rates},
     throttle::Throttle,
     workers::{Portion, Work},
 };
@@ -37,6 +39,8 @@ pub(super) enum Request {
     Close { grace: Duration, done: oneshot::Sender<CloseReport> },
     /// What does the group look like?
     Snapshot(oneshot::Sender<Snapshot>),
+    /// What does an operator want to know?
+    RunningInfo { with_tasks: bool, answer: oneshot::Sender<ConsumerRunningInfo> },
     /// Something for the machine.
     Tell(Input),
     /// Somebody asks for messages.
@@ -55,6 +59,10 @@ pub(super) struct Driver<P: Portion> {
     pub(super) machine: ConsumerGroup,
     pub(super) requests: Requests,
     pub(super) introduction: Introduction,
+    pub(super) facts: Facts,
+    pub(super) rates: Rates,
+    /// Of a broadcasting consumer.
+    pub(super) local: Option<Arc<LocalOffsets>>,
     pub(super) work: Arc<Work<P>>,
     /// Messages that workers take at once.
     pub(super) portion: usize,
@@ -116,6 +124,9 @@ impl<P: Portion> Driver<P> {
             let wake = self.wait().await;
             let now = now();
             self.collect(now);
+            if self.rates.is_due(now.monotonic) {
+                self.rates.sample(now.monotonic, self.machine.snapshot().topics);
+            }
             match wake {
                 Wake::Finished(Finished::Answered(input)) => self.machine.handle(now, input),
                 Wake::Finished(Finished::Connected(plan)) => self.pull(plan),
@@ -240,6 +251,13 @@ impl<P: Portion> Driver<P> {
                 self.machine.handle(now, Input::Close { grace });
             }
             Request::Snapshot(answer) => drop(answer.send(self.machine.snapshot())),
+            Request::RunningInfo { with_tasks, answer } => {
+                let subscriptions = self.machine.subscriptions().cloned();
+                let snapshot = self.machine.snapshot();
+                let info =
+                    self.facts.running_info(&snapshot, &self.rates, subscriptions, with_tasks);
+                drop(answer.send(info));
+            }
             Request::Tell(input) => self.machine.handle(now, input),
             Request::Poll(poll) => self.polls.poll(now, &mut self.machine, poll),
             Request::Returned(batch) => self.polls.returned(batch),
@@ -257,12 +275,25 @@ impl<P: Portion> Driver<P> {
                 Action::Pull(plan) => self.pull(plan),
                 Action::CancelPull { pull } => self.cancel(pull),
                 Action::Event(event) => self.event(event),
-                question => {
-                    if let Some(answer) = self.requests.ask(question) {
-                        self.questions.spawn(async { Finished::Answered(answer.await) });
-                    }
-                }
+                question => self.ask(question),
             }
+        }
+    }
+
+    /// Of whoever keeps the offsets of this consumer, or of the brokers.
+    fn ask(&mut self, question: Action) {
+        let question = match &self.local {
+            Some(local) => match local.answer(question) {
+                Ok(answer) => {
+                    self.questions.spawn(async { Finished::Answered(answer.await) });
+                    return;
+                }
+                Err(question) => question,
+            },
+            None => question,
+        };
+        if let Some(answer) = self.requests.ask(question) {
+            self.questions.spawn(async { Finished::Answered(answer.await) });
         }
     }
 

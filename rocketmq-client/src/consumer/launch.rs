@@ -10,10 +10,15 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::{
     Batch, BatchOutcome, Deliveries, Handler, IntoOutcome, Mode, PushConsumer, PushConsumerBuilder,
     StartFrom,
+    answers::{Direct, PushAnswers},
+    desk::Pace,
     driver::{Driver, Introduction, Request, now},
+    local_offsets::LocalOffsets,
+    offset_store::{FileOffsets, OffsetStore},
     polls::Polls,
     push::Running,
     requests::Requests,
+    running_info::{Facts, Rates},
     throttle::Throttle,
     work_queue::WorkQueue,
     workers::{self, Portion, Work},
@@ -33,16 +38,21 @@ impl<M: Mode> PushConsumerBuilder<M> {
         H::Output: IntoOutcome<M::Outcome>,
     {
         let (handler, desk) = (Arc::new(handler), Arc::new(self.desk.clone()));
+        let (direct_handler, direct_desk) = (Arc::clone(&handler), Arc::clone(&desk));
+        let direct: Direct = Arc::new(move |item| {
+            let (handler, desk) = (Arc::clone(&direct_handler), Arc::clone(&direct_desk));
+            Box::pin(async move { workers::consume_directly::<H, M>(&*handler, &desk, item).await })
+        });
         if matches!(self.config.order, Order::Strict { .. }) {
             self.config.run = RUN;
             let worker =
                 move |work| workers::in_turn::<H, M>(work, Arc::clone(&handler), Arc::clone(&desk));
-            Ok(self.launch::<machine::Batch, _, _>(RUN, worker).await?.0)
+            Ok(self.launch::<machine::Batch, _, _>(RUN, Some(direct), worker).await?.0)
         } else {
             let worker = move |work| {
                 workers::one_by_one::<H, M>(work, Arc::clone(&handler), Arc::clone(&desk))
             };
-            Ok(self.launch::<machine::Delivery, _, _>(1, worker).await?.0)
+            Ok(self.launch::<machine::Delivery, _, _>(1, Some(direct), worker).await?.0)
         }
     }
 
@@ -61,22 +71,30 @@ impl<M: Mode> PushConsumerBuilder<M> {
         }
         self.config.run = max;
         let (handler, desk) = (Arc::new(handler), Arc::new(self.desk.clone()));
+        let (direct_handler, direct_desk) = (Arc::clone(&handler), Arc::clone(&desk));
+        let direct: Direct = Arc::new(move |item| {
+            let (handler, desk) = (Arc::clone(&direct_handler), Arc::clone(&direct_desk));
+            Box::pin(async move {
+                workers::consume_batch_directly::<H, M>(&*handler, &desk, item).await
+            })
+        });
         let worker =
             move |work| workers::together::<H, M>(work, Arc::clone(&handler), Arc::clone(&desk));
-        Ok(self.launch::<machine::Batch, _, _>(max, worker).await?.0)
+        Ok(self.launch::<machine::Batch, _, _>(max, Some(direct), worker).await?.0)
     }
 
     pub(super) async fn launch_stream(self) -> Result<Deliveries<M>, Error> {
         let desk = Arc::new(self.desk.clone());
         // Nobody works for a stream: its owner takes and settles.
         let nobody = |_| std::future::ready(());
-        let (consumer, work) = self.launch::<machine::Delivery, _, _>(1, nobody).await?;
+        let (consumer, work) = self.launch::<machine::Delivery, _, _>(1, None, nobody).await?;
         Ok(Deliveries::new(work, desk, consumer))
     }
 
     async fn launch<P, W, Fut>(
         mut self,
         portion: usize,
+        direct: Option<Direct>,
         worker: W,
     ) -> Result<(PushConsumer, Arc<Work<P>>), Error>
     where
@@ -87,12 +105,31 @@ impl<M: Mode> PushConsumerBuilder<M> {
         self.check()?;
         let group = Arc::clone(&self.config.group);
         let work = Arc::new(WorkQueue::new(self.concurrency));
-        let duty = Duty { work: Arc::clone(&work), portion, rate: self.rate };
+        let duty = Duty {
+            work: Arc::clone(&work),
+            portion,
+            rate: self.rate,
+            local: self.local_offsets().await?,
+            direct: direct.filter(|_| self.direct_consumption),
+            pace: Arc::clone(&self.desk.pace),
+            concurrency: self.concurrency,
+        };
         let Driven { commands, tasks, .. } =
             drive(&self.client, self.config, ConsumeType::Passively, duty)?;
         let staff = staff(&tasks, &work, worker);
         staff(self.concurrency);
         Ok((PushConsumer::new(self.client, group, commands, tasks, staff), work))
+    }
+
+    /// Of a broadcasting consumer: what it has read so far.
+    async fn local_offsets(&mut self) -> Result<Option<Arc<LocalOffsets>>, Error> {
+        if self.config.model != Model::Broadcasting {
+            return Ok(None);
+        }
+        let core = self.client.core();
+        let beside_java = || default_store(&core.id, &self.config.group);
+        let store = self.offset_store.take().unwrap_or_else(beside_java);
+        Ok(Some(Arc::new(LocalOffsets::load(store, &core.tasks).await?)))
     }
 }
 
@@ -102,6 +139,10 @@ struct Duty<P: Portion> {
     /// Messages that workers take at once; 0 if nobody takes any but by polling.
     portion: usize,
     rate: Option<f64>,
+    local: Option<Arc<LocalOffsets>>,
+    direct: Option<Direct>,
+    pace: Arc<Pace>,
+    concurrency: usize,
 }
 
 /// A group that is driven, and the way to its driver.
@@ -114,7 +155,15 @@ pub(super) struct Driven {
 /// Drives a group whose messages are polled.
 pub(super) fn drive_polled(client: &Client, config: Config) -> Result<Driven, Error> {
     let work = Arc::new(WorkQueue::new(0));
-    let duty = Duty::<machine::Delivery> { work, portion: 0, rate: None };
+    let duty = Duty::<machine::Delivery> {
+        work,
+        portion: 0,
+        rate: None,
+        local: None,
+        direct: None,
+        pace: Arc::default(),
+        concurrency: 0,
+    };
     drive(client, config, ConsumeType::Actively, duty)
 }
 
@@ -138,17 +187,32 @@ fn drive<P: Portion>(
         },
         consume_type,
     };
+    let name_servers = core.routes.name_servers().addresses().join(";");
+    let facts = Facts::new(
+        &config,
+        &name_servers,
+        consume_type,
+        duty.concurrency,
+        duty.portion,
+        Arc::clone(&duty.pace),
+    );
+    let order = config.order;
     let machine = ConsumerGroup::new(config, now())
         .map_err(|error| Error::invalid("options that cannot be used").with_source(error))?;
     let signals = Arc::<Signals>::default();
     core.registry.add_consumer(&group, &signals)?;
     let tasks = core.tasks.child("consumer");
     let (commands, received) = mpsc::unbounded_channel();
+    let answers = PushAnswers { commands: commands.downgrade(), direct: duty.direct, order };
+    core.registry.answer_by(&group, Arc::new(answers));
     let requests = Requests { core, group };
     let driver = Driver {
         machine,
         requests: requests.clone(),
         introduction,
+        facts,
+        rates: Rates::new(now().monotonic),
+        local: duty.local,
         work: duty.work,
         portion: duty.portion,
         throttle: duty.rate.map(|rate| Throttle::new(now().monotonic, rate)),
@@ -167,6 +231,15 @@ fn drive<P: Portion>(
     let running = Running { commands: commands.downgrade(), tasks: tasks.clone() };
     client.core().closers.add(Role::Consumer, running);
     Ok(Driven { requests, commands, tasks })
+}
+
+/// The file that a Java consumer of this group on this machine has beside it. Java's members have the name of their address alone
+/// then, so that they are found again by the next process.
+fn default_store(client_id: &str, group: &str) -> Arc<dyn OffsetStore> {
+    let home = std::env::home_dir().unwrap_or_default();
+    let (address, instance) = client_id.split_once('@').unwrap_or((client_id, ""));
+    let instance = if instance.contains('#') { "DEFAULT" } else { instance };
+    Arc::new(FileOffsets::beside_java(&home, &format!("{address}@{instance}"), group))
 }
 
 /// What sets the number of workers.

@@ -1,5 +1,6 @@
 //! Consumers: a state machine each, driven by one task, with workers that call the handler.
 
+mod answers;
 mod batch;
 mod builder;
 mod deliveries;
@@ -11,7 +12,9 @@ mod handler;
 mod hooks;
 mod launch;
 mod lite_pull;
+mod local_offsets;
 mod mode;
+mod offset_store;
 mod offsets;
 mod outcome;
 mod polls;
@@ -22,6 +25,7 @@ mod pulling;
 mod push;
 mod requests;
 mod returning;
+mod running_info;
 mod simple;
 mod throttle;
 mod unsettled;
@@ -38,6 +42,7 @@ pub use handler::Handler;
 pub use hooks::{ConsumeHook, Consumed};
 pub use lite_pull::{LitePullConsumer, LitePullConsumerBuilder, LitePullStream, QueueChanges};
 pub use mode::{Concurrent, Mode, Ordered};
+pub use offset_store::{FileOffsets, OffsetStore, Offsets};
 pub use outcome::{BatchOutcome, IntoOutcome, OrderedOutcome, Outcome, Verdict};
 pub use pull::{Damaged, PullCall, PullConsumer, PullConsumerBuilder, Pulled};
 pub use push::{PushConsumer, ShutdownReport};

@@ -162,6 +162,44 @@ where
     }
 }
 
+/// Calls the handler with a message that an operator wants consumed, and tells its error instead of what it leads to.
+pub(super) async fn consume_directly<H, M>(
+    handler: &H,
+    desk: &Desk,
+    item: machine::Delivery,
+) -> Result<machine::Outcome, BoxError>
+where
+    H: Handler,
+    H::Output: IntoOutcome<M::Outcome>,
+    M: Mode,
+{
+    match desk.open(item) {
+        Ok(delivery) => Ok(call::<_, _, M::Outcome>(handler, delivery).await?.into()),
+        Err(outcome) => Ok(outcome),
+    }
+}
+
+/// The same, of a handler of batches.
+pub(super) async fn consume_batch_directly<H, M>(
+    handler: &H,
+    desk: &Desk,
+    item: machine::Delivery,
+) -> Result<machine::Outcome, BoxError>
+where
+    H: Handler<Batch>,
+    H::Output: IntoOutcome<BatchOutcome<M::Outcome>>,
+    M: Mode,
+{
+    match desk.open(item) {
+        Ok(delivery) => {
+            let batch = Batch::new(vec![delivery]);
+            let outcome = call::<_, _, BatchOutcome<M::Outcome>>(handler, batch).await?;
+            Ok(outcome.of(0).unwrap_or(machine::Outcome::Retry))
+        }
+        Err(outcome) => Ok(outcome),
+    }
+}
+
 /// Opens the messages of a batch and calls the handler with those that it is to see.
 pub(super) async fn consume_batch<H, M>(
     handler: &H,

@@ -10,6 +10,7 @@ mod lite_pull;
 mod name_servers;
 mod pull;
 mod push;
+mod questions;
 mod request;
 mod retry;
 #[cfg(feature = "acl")]

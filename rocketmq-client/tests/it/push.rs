@@ -567,3 +567,65 @@ async fn poison_goes_where_it_was_wanted() {
         consumer.shutdown(PATIENCE).await;
     }
 }
+
+/// A file of this test alone.
+fn scratch_file(name: &str) -> std::path::PathBuf {
+    let unique = format!("rocketmq-broadcast-{}-{name}", std::process::id());
+    let path = std::env::temp_dir().join(unique).join("positions.json");
+    let _ = std::fs::remove_dir_all(path.parent().unwrap());
+    path
+}
+
+#[tokio::test]
+async fn a17_a_broadcasting_consumer_goes_on_where_its_file_says() {
+    let (cluster, client) = cluster_with(2).await;
+    let path = scratch_file("a17");
+    let log = Log::default();
+    for round in 0..3 {
+        send(&client, round * 10..(round + 1) * 10).await;
+        let noted = log.clone();
+        let consumer =
+            reader(&client)
+                .broadcasting()
+                .offset_store(rocketmq_client::FileOffsets::new(&path))
+                .start(move |delivery: Delivery| {
+                    noted.note(&delivery);
+                    async move {
+                        if delivery.body().ends_with(b"3") { Err("passed over") } else { Ok(()) }
+                    }
+                });
+        let consumer = consumer.await.unwrap();
+        eventually("the round is seen", || async { log.len() == (round + 1) * 10 }).await;
+        let report = consumer.shutdown(PATIENCE).await;
+        assert_eq!((report.unsettled, report.uncommitted), (0, 0));
+    }
+    assert!(log.is_in_order(), "nothing came twice");
+    assert_eq!(committed(&cluster, 2), 0, "brokers keep none of its offsets");
+    std::fs::write(&path, "{").unwrap();
+    let store = rocketmq_client::FileOffsets::new(&path);
+    let refused = reader(&client).broadcasting().offset_store(store).stream().await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn every_member_of_a_broadcasting_group_gets_every_message() {
+    let (_cluster, one) = cluster_with(2).await;
+    let two = client_of(&_cluster).await;
+    let logs = [Log::default(), Log::default()];
+    let mut consumers = Vec::new();
+    for (client, log) in [&one, &two].into_iter().zip(&logs) {
+        let (noted, path) = (log.clone(), scratch_file(&client.id().replace([':', '/'], "_")));
+        let store = rocketmq_client::FileOffsets::new(path);
+        let consumer = reader(client).broadcasting().offset_store(store);
+        let consumer = consumer.start(move |delivery: Delivery| {
+            noted.note(&delivery);
+            async {}
+        });
+        consumers.push(consumer.await.unwrap());
+    }
+    send(&one, 0..20).await;
+    eventually("both have seen all", || async { logs.iter().all(|log| log.len() == 20) }).await;
+    for consumer in consumers {
+        consumer.shutdown(PATIENCE).await;
+    }
+}

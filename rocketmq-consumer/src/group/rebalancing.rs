@@ -288,6 +288,10 @@ impl ConsumerGroup {
         self.budget.adjust(queue.bytes(), 0);
         self.starved -= usize::from(queue.is_starved());
         self.timers.arm(TimerKey::Queue(slot), None);
+        if let Some(ledger) = queue.ledger() {
+            let topic = Arc::clone(&queue.tenure.queue.topic);
+            self.tallies.entry(topic).or_default().add(ledger.tally);
+        }
         let tenure = queue.tenure;
         tenure.claim.end();
         // While a handler still runs nobody else may begin: the lease is left to end by itself.

@@ -12,6 +12,7 @@ use crate::{
     delivery::{Delivery, Pulled},
     io::{Action, DeliveryId, Epoch, Event, Failure, Now, Outcome, SendBack},
     retry::{self, Step},
+    snapshot::Tally,
     timer::Deadlines,
 };
 
@@ -85,6 +86,7 @@ pub(crate) struct Ledger {
     pub(crate) committed: Option<i64>,
     /// When the last message was handed out, by the wall clock.
     pub(crate) consumed_at: Option<i64>,
+    pub(crate) tally: Tally,
     /// By when the answer to a message's sending back is expected.
     settling: Deadlines,
     /// When a message that could not be sent back is handed out once more.
@@ -112,6 +114,7 @@ impl Ledger {
             mark: Mark::at(consumption, start, committed),
             committed,
             consumed_at: None,
+            tally: Tally::default(),
             settling: Deadlines::default(),
             parked: Deadlines::default(),
             rests_until: None,
@@ -123,7 +126,8 @@ impl Ledger {
 
     /// Forgets everything and begins at another offset, which no broker has confirmed yet.
     pub(crate) fn restart(&mut self, consumption: Consumption, start: i64) {
-        *self = Self { consumed_at: self.consumed_at, ..Self::new(consumption, start, None) };
+        let (consumed_at, tally) = (self.consumed_at, self.tally);
+        *self = Self { consumed_at, tally, ..Self::new(consumption, start, None) };
     }
 
     /// The offset that may be committed, if any may.
@@ -204,6 +208,11 @@ impl Ledger {
         if self.timed_out.remove(&offset) {
             ctx.counters.late_settlements += 1;
             return;
+        }
+        match outcome {
+            Outcome::Ack | Outcome::Commit => self.tally.consumed += 1,
+            Outcome::Returned => {}
+            _ => self.tally.failed += 1,
         }
         let known = match outcome {
             // By far the most frequent, and for most groups all there is to it.

@@ -292,6 +292,8 @@ impl Reading {
         }
         let before = self.ledger.window.bytes();
         let inserted = self.insert(tenure, ctx, answer.messages, from);
+        let waited = ctx.now.monotonic.saturating_duration_since(since);
+        self.ledger.tally.pulled(inserted, waited);
         self.ledger.window.advance(answer.next_begin_offset);
         if inserted > 0 {
             self.fruitless = 0;
@@ -310,7 +312,7 @@ impl Reading {
             return;
         }
         self.fruitless = self.fruitless.saturating_add(1);
-        match pull::pace(ctx.now.monotonic.saturating_duration_since(since), self.fruitless) {
+        match pull::pace(waited, self.fruitless) {
             Some(delay) => self.rest(ctx, delay, Rest::Fruitless),
             None => self.look(tenure, ctx),
         }

@@ -75,3 +75,13 @@ pub struct DelayOffsetSerializeWrapper {
     /// By level.
     pub offset_table: BTreeMap<i32, i64>,
 }
+
+/// The offsets that a consumer keeps by itself, in a file. Not one of upstream's: theirs are a
+/// [`ResetOffsetBody`], with keys that are no JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffsetFile {
+    /// Of the format: 1.
+    pub version: u32,
+    /// In the order of the queues.
+    pub offsets: Vec<MessageQueueForC>,
+}
