@@ -37,6 +37,9 @@ pub enum InteropError {
         /// What was asked for.
         what: String,
     },
+    /// A certificate cannot be made.
+    #[error("no certificate")]
+    Certificate(#[from] rcgen::Error),
     /// Files, sockets or processes failed.
     #[error("{doing}")]
     Io {

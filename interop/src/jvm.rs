@@ -54,6 +54,10 @@ impl Program {
         } else {
             "-XX:+RecordDynamicDumpInfo".into()
         });
+        let more = home.join(MORE_OPTIONS);
+        if more.exists() {
+            line.push(format!("@{}", more.display()));
+        }
         line.extend(["-cp".into(), distribution.class_path(), self.main_class().into()]);
         line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         line
@@ -77,6 +81,9 @@ impl Program {
         }
     }
 }
+
+/// A file in the home of a server with further options of its JVM, one a line.
+pub(crate) const MORE_OPTIONS: &str = "jvm.options";
 
 /// Options that keep a JVM small, and its files in `home`.
 pub(crate) fn options(home: &Path, heap_mib: u32) -> Vec<String> {

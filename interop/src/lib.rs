@@ -13,7 +13,9 @@ mod ledger;
 mod ports;
 mod process;
 
-pub use cluster::{Cluster, ClusterBuilder, Signal};
+pub use cluster::{
+    ADMINISTRATOR, Authority, Cluster, ClusterBuilder, GUEST, Identity, Signal, User,
+};
 pub use distribution::{DEFAULT_VERSION, Distribution};
 pub use error::InteropError;
 pub use java::{Crossing, JavaClient};

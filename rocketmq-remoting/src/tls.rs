@@ -190,9 +190,9 @@ struct HandshakeError {
 
 impl HandshakeError {
     fn advice(&self) -> &'static str {
-        use CertificateError::UnknownIssuer;
+        use CertificateError::{BadSignature, UnknownIssuer};
         match self.cause.get_ref().and_then(|cause| cause.downcast_ref::<RustlsError>()) {
-            Some(RustlsError::InvalidCertificate(UnknownIssuer)) => {
+            Some(RustlsError::InvalidCertificate(UnknownIssuer | BadSignature)) => {
                 "; name the authority that signs the servers' certificates with `TlsOptions::authorities`"
             }
             Some(RustlsError::InvalidMessage(InvalidMessage::InvalidContentType)) => {

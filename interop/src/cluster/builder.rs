@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::{Broker, Cluster, PATIENCE, controller, proxy, slave};
+use super::{Broker, Cluster, Identity, PATIENCE, acl, controller, proxy, slave, tls};
 use crate::{
     Distribution, InteropError,
     distribution::cache,
@@ -25,6 +25,8 @@ pub struct ClusterBuilder {
     options: String,
     pub(super) copies: Copies,
     pub(super) proxy: bool,
+    pub(super) access_control: bool,
+    pub(super) identity: Option<Identity>,
 }
 
 /// Who else holds what a broker has.
@@ -39,7 +41,14 @@ pub(super) enum Copies {
 
 impl Default for ClusterBuilder {
     fn default() -> Self {
-        Self { brokers: 1, options: String::new(), copies: Copies::None, proxy: false }
+        Self {
+            brokers: 1,
+            options: String::new(),
+            copies: Copies::None,
+            proxy: false,
+            access_control: false,
+            identity: None,
+        }
     }
 }
 
@@ -70,7 +79,12 @@ impl ClusterBuilder {
         let mut cluster = Cluster {
             distribution: distribution.clone(),
             name_server_address: format!("127.0.0.1:{port}"),
-            name_server: start_name_server(distribution, &name_server_home, port, elects.as_ref())?,
+            name_server: self.start_name_server(
+                distribution,
+                &name_server_home,
+                port,
+                elects.as_ref(),
+            )?,
             home,
             brokers: BTreeMap::new(),
             proxy: None,
@@ -96,8 +110,30 @@ impl ClusterBuilder {
     }
 
     fn prepare_master(&self, cluster: &mut Cluster, name: &str) -> Result<(), InteropError> {
-        let options = format!("brokerId=0\nbrokerRole=ASYNC_MASTER\n{}", self.options);
+        let mut options = format!("brokerId=0\nbrokerRole=ASYNC_MASTER\n{}", self.options);
+        let home = cluster.home.join(name);
+        prepare_home(&home)?;
+        if self.access_control {
+            options.push_str(&acl::options(&cluster.distribution, &home)?);
+        }
+        if let Some(identity) = &self.identity {
+            tls::prepare(&home, identity)?;
+        }
         cluster.prepare_broker(name, name, &options)
+    }
+
+    fn start_name_server(
+        &self,
+        distribution: &Distribution,
+        home: &Path,
+        port: u16,
+        elects: Option<&controller::Controller>,
+    ) -> Result<Process, InteropError> {
+        prepare_home(home)?;
+        if let Some(identity) = &self.identity {
+            tls::prepare(home, identity)?;
+        }
+        start_name_server(distribution, home, port, elects)
     }
 }
 
@@ -159,7 +195,6 @@ fn start_name_server(
     port: u16,
     elects: Option<&controller::Controller>,
 ) -> Result<Process, InteropError> {
-    prepare_home(home)?;
     let (files, elections) = (home.display(), elects.map(|elects| elects.options(home)));
     let conf = format!(
         "listenPort={port}\nkvConfigPath={files}/kv.json\nconfigStorePath={files}/namesrv.properties\n\

@@ -1,9 +1,11 @@
 //! [`Cluster`]: a real name server and real brokers.
 
+mod acl;
 mod builder;
 mod controller;
 mod proxy;
 mod slave;
+mod tls;
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use acl::{ADMINISTRATOR, GUEST, User};
 pub use builder::ClusterBuilder;
+pub use tls::{Authority, Identity};
 
 use crate::{
     Distribution, InteropError, admin,

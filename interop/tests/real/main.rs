@@ -11,6 +11,7 @@ mod name_servers;
 mod popping;
 mod proxy;
 mod pulling;
+mod security;
 mod traffic;
 
 use std::{
