@@ -12,6 +12,7 @@ mod jvm;
 mod ledger;
 mod ports;
 mod process;
+pub mod scorecard;
 
 pub use cluster::{
     ADMINISTRATOR, Authority, Cluster, ClusterBuilder, GUEST, Identity, Signal, User,

@@ -1,0 +1,48 @@
+//! `scorecard ROW…`: runs rows of the reliability scorecard, and prints one line of JSON for each. `--seed N` repeats a run.
+
+use std::process::ExitCode;
+
+use rocketmq_interop::scorecard::{self, ROWS, Row};
+
+fn main() -> ExitCode {
+    if scorecard::served_as_asked() {
+        return ExitCode::SUCCESS;
+    }
+    let mut seed = fastrand::u64(..1 << 32);
+    let mut rows = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == "--seed" {
+            seed = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(seed);
+            continue;
+        }
+        match ROWS.iter().find(|row| row.name.eq_ignore_ascii_case(&argument)) {
+            Some(row) => rows.push(row),
+            None => return unknown(&argument),
+        }
+    }
+    let failed = rows.into_iter().filter(|row| !run(row, seed)).count();
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Each row has a runtime of its own, so that what it leaves behind shows.
+fn run(row: &Row, seed: u64) -> bool {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("no runtime: {error}");
+            return false;
+        }
+    };
+    let line = runtime.block_on(row.run(seed));
+    println!("{}", line.to_json());
+    line.passed()
+}
+
+fn unknown(name: &str) -> ExitCode {
+    eprintln!("there is no row {name}; there are:");
+    for row in ROWS {
+        eprintln!("  {}  {}", row.name, row.about);
+    }
+    ExitCode::FAILURE
+}

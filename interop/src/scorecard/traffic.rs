@@ -1,0 +1,75 @@
+//! Senders whose every message is timed, for rows that compare.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rocketmq_client::{Message, MessageQueue, Producer};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+/// How long each send took, and how many failed.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Timings {
+    pub(super) took: Vec<Duration>,
+    pub(super) failed: Vec<String>,
+}
+
+impl Timings {
+    /// The duration below which this share of the sends stayed, in milliseconds.
+    pub(super) fn percentile(&self, share: f64) -> f64 {
+        let mut sorted = self.took.clone();
+        sorted.sort_unstable();
+        let at = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
+        sorted.get(at).map_or(0.0, |took| took.as_secs_f64() * 1e3)
+    }
+
+    pub(super) fn longest(&self) -> f64 {
+        self.percentile(1.0)
+    }
+
+    /// Sends that took longer than this.
+    pub(super) fn longer_than(&self, limit: Duration) -> usize {
+        self.took.iter().filter(|took| **took > limit).count()
+    }
+}
+
+/// Sends so many messages a second for so long, one after the other or beside each other as they come, to a queue or wherever.
+pub(super) async fn send(
+    producer: &Producer,
+    topic: &str,
+    queue: Option<MessageQueue>,
+    per_second: u32,
+    lasting: Duration,
+) -> Timings {
+    let timings = Arc::new(Mutex::new(Timings::default()));
+    let mut sends = JoinSet::new();
+    let mut beat = interval(Duration::from_secs(1) / per_second);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let until = Instant::now() + lasting;
+    while Instant::now() < until {
+        beat.tick().await;
+        let (producer, topic, queue) = (producer.clone(), topic.to_owned(), queue.clone());
+        let timings = Arc::clone(&timings);
+        sends.spawn(async move {
+            let began = Instant::now();
+            let send = producer.send(Message::new(topic, vec![b'.'; 256]));
+            let sent = match queue {
+                Some(queue) => send.to_queue(queue).await,
+                None => send.await,
+            };
+            let mut timings = timings.lock().unwrap_or_else(PoisonError::into_inner);
+            timings.took.push(began.elapsed());
+            if let Err(error) = sent {
+                timings.failed.push(format!("{error:?}"));
+            }
+        });
+        while sends.try_join_next().is_some() {}
+    }
+    while sends.join_next().await.is_some() {}
+    let timings = timings.lock().unwrap_or_else(PoisonError::into_inner);
+    timings.clone()
+}
