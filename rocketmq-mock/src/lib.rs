@@ -34,6 +34,7 @@ mod faults;
 mod log;
 mod name_server;
 mod net;
+mod sql92;
 mod users;
 mod world;
 

@@ -282,17 +282,12 @@ impl<P: Portion> Driver<P> {
 
     /// Of whoever keeps the offsets of this consumer, or of the brokers.
     fn ask(&mut self, question: Action) {
-        let question = match &self.local {
-            Some(local) => match local.answer(question) {
-                Ok(answer) => {
-                    self.questions.spawn(async { Finished::Answered(answer.await) });
-                    return;
-                }
-                Err(question) => question,
-            },
-            None => question,
-        };
-        if let Some(answer) = self.requests.ask(question) {
+        if let Some(local) = &self.local
+            && LocalOffsets::knows(&question)
+        {
+            let answer = local.answer(question);
+            self.questions.spawn(async { Finished::Answered(answer.await) });
+        } else if let Some(answer) = self.requests.ask(question) {
             self.questions.spawn(async { Finished::Answered(answer.await) });
         }
     }

@@ -15,6 +15,7 @@ pub struct Filter(Expression);
 enum Expression {
     Tags(String),
     Sql(String),
+    Class(String),
 }
 
 impl Filter {
@@ -36,12 +37,22 @@ impl Filter {
         Self(Expression::Sql(condition.into()))
     }
 
+    /// A class of the application's own that a filter server loads. Brokers have not had filter servers since 4.3: a consumer that
+    /// wants one does not start, and says so. Tags and conditions do the same.
+    pub fn class(name: impl Into<String>) -> Self {
+        Self(Expression::Class(name.into()))
+    }
+
     /// What brokers are told.
     pub(crate) fn subscription(&self, topic: &str) -> Result<SubscriptionData, Error> {
         names::validate_topic(topic)
             .map_err(|error| Error::invalid("a topic that cannot be read").with_source(error))?;
         let version = wall_millis();
         match &self.0 {
+            Expression::Class(name) => {
+                let text = format!("class filter `{name}`: brokers have none since 4.3");
+                return Err(Error::invalid(text));
+            }
             Expression::Tags(tags) => subscription::tags(topic, tags, version),
             Expression::Sql(condition) => subscription::sql92(topic, condition, version),
         }
@@ -84,5 +95,6 @@ mod tests {
         );
         assert!(Filter::all().subscription("a topic").is_err());
         assert!(Filter::sql("").subscription("t").is_err());
+        assert!(Filter::class("com.example.Mine").subscription("t").is_err());
     }
 }

@@ -104,6 +104,8 @@ impl<M: Mode> PushConsumerBuilder<M> {
     {
         self.check()?;
         let group = Arc::clone(&self.config.group);
+        let requests = Requests { core: Arc::clone(self.client.core()), group: Arc::clone(&group) };
+        requests.check(&self.config.subscriptions).await?;
         let work = Arc::new(WorkQueue::new(self.concurrency));
         let duty = Duty {
             work: Arc::clone(&work),

@@ -29,17 +29,19 @@ impl LocalOffsets {
         Ok(Self { known, store, saving, tasks: tasks.clone() })
     }
 
-    /// The answer to a question that brokers would be asked otherwise. An action that is none comes back.
+    /// Whether this is a question that brokers would be asked otherwise.
+    pub(super) fn knows(action: &Action) -> bool {
+        matches!(action, Action::QueryStoredOffset { .. } | Action::Commit { .. })
+    }
+
+    /// The answer to a question that it [knows](Self::knows).
     pub(super) fn answer(
         self: &Arc<Self>,
-        action: Action,
-    ) -> Result<impl Future<Output = Input> + Send + use<>, Action> {
-        if !matches!(action, Action::QueryStoredOffset { .. } | Action::Commit { .. }) {
-            return Err(action);
-        }
+        question: Action,
+    ) -> impl Future<Output = Input> + Send + use<> {
         let offsets = Arc::clone(self);
-        Ok(async move {
-            match action {
+        async move {
+            match question {
                 Action::Commit { commit, offsets: moved, .. } => {
                     let epochs: Vec<_> = moved.iter().map(|offset| offset.epoch).collect();
                     let moved = moved.into_iter().map(|offset| (offset.queue, offset.offset));
@@ -55,7 +57,7 @@ impl LocalOffsets {
                 }
                 _ => Input::Unregistered,
             }
-        })
+        }
     }
 
     async fn save(&self, moved: impl IntoIterator<Item = (crate::MessageQueue, i64)>) -> bool {

@@ -3,6 +3,7 @@
 mod answers;
 mod batch;
 mod builder;
+mod checking;
 mod deliveries;
 mod delivery;
 mod desk;

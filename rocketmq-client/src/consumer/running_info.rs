@@ -182,9 +182,9 @@ impl Rates {
     /// Since the oldest sample, or since the beginning.
     fn status(&self, snapshot: &Snapshot, topic: &str, consume_rt: f64) -> ConsumeStatus {
         let now = snapshot.topics.get(topic).copied().unwrap_or_default();
-        let (since, before) = self.samples.front().map_or((self.began, Tally::default()), |it| {
-            (it.0, it.1.get(topic).copied().unwrap_or_default())
-        });
+        let since = self.samples.front().map_or(self.began, |(at, _)| *at);
+        let before = self.samples.front().and_then(|(_, tallies)| tallies.get(topic));
+        let before = before.copied().unwrap_or_default();
         let passed = crate::client::routes::std_now().saturating_duration_since(since);
         let rate = |now: u64, before: u64| {
             now.saturating_sub(before) as f64 / passed.as_secs_f64().max(1.0)

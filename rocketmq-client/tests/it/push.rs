@@ -629,3 +629,25 @@ async fn every_member_of_a_broadcasting_group_gets_every_message() {
         consumer.shutdown(PATIENCE).await;
     }
 }
+
+#[tokio::test]
+async fn a_condition_is_checked_at_the_start_and_judged_by_the_broker() {
+    let (cluster, client) = cluster_with(1).await;
+    let producer = client.producer("p").start().await.unwrap();
+    for amount in [5, 15, 25] {
+        let message = Message::new("t", amount.to_string()).property("amount", amount.to_string());
+        producer.send(message).await.unwrap();
+    }
+    let wanting = |condition: &str| {
+        let filter = rocketmq_client::Filter::sql(condition);
+        client.push_consumer("g").subscribe("t", filter).start_from(StartFrom::First)
+    };
+    let refused = wanting("amount >").stream().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused:?}");
+    let mut deliveries = wanting("amount BETWEEN 10 AND 20").stream().await.unwrap();
+    let delivery = deliveries.next().await.unwrap().unwrap();
+    assert_eq!(&delivery.body()[..], b"15");
+    delivery.ack();
+    deliveries.shutdown(PATIENCE).await;
+    eventually("all three are passed", || async { committed(&cluster, 1) == 3 }).await;
+}

@@ -7,7 +7,7 @@ use std::{
 
 use rocketmq_protocol::{
     Command,
-    body::{self, ConsumerIds, HeartbeatData},
+    body::{self, CheckClientRequestBody, ConsumerIds, ExpressionType, HeartbeatData},
     code::{RequestCode, ResponseCode},
     header::{
         GetConsumerListByGroupRequestHeader, HeartbeatResponseHeader,
@@ -15,6 +15,8 @@ use rocketmq_protocol::{
     },
     names::retry_topic,
 };
+
+use crate::sql92::Condition;
 
 use super::{Broker, Outgoing, Peer, Refusal, answer, pull::Subscriptions};
 
@@ -92,6 +94,20 @@ impl Broker {
         let subscription_changed = Some(heartbeat.heartbeat_fingerprint == 0 || held_other);
         let header = HeartbeatResponseHeader { supports_v2: Some(true), subscription_changed };
         Ok(answer(request, ResponseCode::SUCCESS).with_header(&header))
+    }
+
+    /// Whether a condition can be understood (`broker/processor/ClientManageProcessor.java`, `checkClientConfig`).
+    pub(super) fn check_client(&self, request: &Command) -> Result<Command, Refusal> {
+        let check: CheckClientRequestBody = body::decode(&request.body)
+            .map_err(|error| Refusal::new(ResponseCode::SYSTEM_ERROR, error.to_string()))?;
+        let wanted = &check.subscription_data;
+        if wanted.expression_type == ExpressionType::Sql92
+            && Condition::parse(&wanted.sub_string).is_none()
+        {
+            let remark = format!("cannot parse `{}`", wanted.sub_string);
+            return Err(Refusal::new(ResponseCode::SUBSCRIPTION_PARSE_FAILED, remark));
+        }
+        Ok(answer(request, ResponseCode::SUCCESS))
     }
 
     pub(super) fn unregister(

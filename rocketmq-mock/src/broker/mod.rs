@@ -135,6 +135,7 @@ impl Broker {
                 self.change_invisible(now, request).map(Some)
             }
             RequestCode::QUERY_CONSUMER_OFFSET => self.query_offset(request).map(Some),
+            RequestCode::CHECK_CLIENT_CONFIG => self.check_client(request).map(Some),
             RequestCode::LOCK_BATCH_MQ => self.lock(now, request).map(Some),
             RequestCode::UNLOCK_BATCH_MQ => self.unlock(request).map(Some),
             RequestCode::UPDATE_CONSUMER_OFFSET => self.update_offset(request).map(Some),

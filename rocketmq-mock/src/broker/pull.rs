@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use rocketmq_protocol::{
     Command,
-    body::SubscriptionData,
+    body::{ExpressionType, SubscriptionData},
     code::ResponseCode,
     header::{PullMessageRequestHeader, PullMessageResponseHeader, ViewMessageRequestHeader},
     message::PullSysFlag,
@@ -13,7 +13,7 @@ use rocketmq_protocol::{
 };
 
 use super::{Broker, Outgoing, Peer, Refusal, answer};
-use crate::log::QueueKey;
+use crate::{log::QueueKey, sql92::Condition};
 
 /// What one pull gets at most (`maxTransferCountOnMessageInMemory`, `maxTransferBytesOnMessageInMemory`).
 const MESSAGES_MAX: i32 = 32;
@@ -68,7 +68,11 @@ impl Broker {
         }
         if PullSysFlag(header.sys_flag).contains(PullSysFlag::SUBSCRIPTION) {
             let expression = header.subscription.as_deref().unwrap_or(subscription::ALL);
-            return subscription::tags(topic, expression, header.sub_version).map_err(|error| {
+            let parsed = match header.expression_type.as_deref() {
+                Some("SQL92") => subscription::sql92(topic, expression, header.sub_version),
+                _ => subscription::tags(topic, expression, header.sub_version),
+            };
+            return parsed.map_err(|error| {
                 Refusal::new(ResponseCode::SUBSCRIPTION_PARSE_FAILED, error.to_string())
             });
         }
@@ -110,6 +114,9 @@ impl Broker {
             found.remark = if max_offset == 0 { "NO_MESSAGE_IN_QUEUE" } else { found.remark };
             return found;
         }
+        let condition = (wanted.expression_type == ExpressionType::Sql92)
+            .then(|| Condition::parse(&wanted.sub_string))
+            .flatten();
         let mut body = BytesMut::new();
         let mut left = header.max_msg_nums.min(MESSAGES_MAX);
         for stored in self.log.from(key, offset) {
@@ -117,9 +124,10 @@ impl Broker {
                 break;
             }
             found.next += 1;
-            // By hash only, as brokers do: clients compare the text.
-            let hash = i32::try_from(stored.tag_hash).unwrap_or(0);
-            if wanted.sub_string == subscription::ALL || wanted.code_set.contains(&hash) {
+            if condition.as_ref().map_or_else(
+                || lets_through(wanted, stored.tag_hash),
+                |condition| condition.holds(&|name| stored.message.properties.get(name)),
+            ) {
                 body.extend_from_slice(&stored.bytes);
                 left -= 1;
             }
@@ -178,6 +186,12 @@ impl Broker {
         })?;
         Ok(answer(request, ResponseCode::SUCCESS).with_body(stored.bytes.clone()))
     }
+}
+
+/// By the hash of its tag only, as brokers do: clients compare the text.
+fn lets_through(wanted: &SubscriptionData, tag_hash: i64) -> bool {
+    let hash = i32::try_from(tag_hash).unwrap_or(0);
+    wanted.sub_string == subscription::ALL || wanted.code_set.contains(&hash)
 }
 
 /// What a pull finds.
