@@ -67,12 +67,12 @@ mod trace;
 pub use call::Call;
 pub use client::{Client, ClientBuilder, ClientShutdownReport};
 pub use consumer::{
-    Batch, BatchItem, BatchOutcome, Concurrent, ConsumeHook, Consumed, Damaged, Deliveries,
-    Delivery, FileOffsets, Filter, Handler, IntoOutcome, LitePullConsumer, LitePullConsumerBuilder,
-    LitePullStream, Mode, OffsetStore, Offsets, Ordered, OrderedOutcome, Outcome, Poison, PullCall,
-    PullConsumer, PullConsumerBuilder, PullStatus, Pulled, PushConsumer, PushConsumerBuilder,
-    QueueChanges, Received, ShutdownReport, SimpleConsumer, SimpleConsumerBuilder, StartFrom,
-    Unsettled, Verdict,
+    Batch, BatchItem, BatchOutcome, Concurrent, ConsumeHook, Consumed, Damaged, DeadLetter,
+    DeadLetters, Deliveries, Delivery, FileOffsets, Filter, Handler, IntoOutcome, LitePullConsumer,
+    LitePullConsumerBuilder, LitePullStream, Mode, OffsetStore, Offsets, Ordered, OrderedOutcome,
+    Outcome, Poison, PullCall, PullConsumer, PullConsumerBuilder, PullStatus, Pulled, PushConsumer,
+    PushConsumerBuilder, QueueChanges, Received, ShutdownReport, SimpleConsumer,
+    SimpleConsumerBuilder, StartFrom, Unsettled, Verdict,
 };
 pub use error::{BoxError, Error, ErrorKind};
 pub use events::{ClientEvent, Events};

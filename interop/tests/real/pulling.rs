@@ -1,11 +1,11 @@
-//! Queues that are read one pull at a time.
+//! Queues that are read one pull at a time, or polled.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use rocketmq_client::{Client, PullConsumer, PullStatus};
+use rocketmq_client::{Client, LitePullConsumer, PullConsumer, PullStatus, StartFrom};
 use rocketmq_protocol::message::MessageExt;
 
-use crate::{PATIENCE, client_of, numbered, shared};
+use crate::{PATIENCE, client_of, eventually, number_of, numbered, shared};
 
 const COUNT: u64 = 200;
 
@@ -55,7 +55,7 @@ async fn queues_are_pulled_to_their_end_and_on_from_the_committed_offset() {
     let progress = shared().mqadmin(&["consumerProgress", "-g", "pull-classic"]).unwrap();
     assert!(progress.contains("Diff Total: 0"), "{progress}");
     consumer.shutdown().await;
-    assert!(client.shutdown(PATIENCE).await);
+    assert!(client.shutdown(PATIENCE).await.is_clean());
 }
 
 #[tokio::test]
@@ -77,11 +77,86 @@ async fn offsets_are_corrected_searched_and_waited_behind() {
     assert_eq!(consumer.min_offset(&queue).await.unwrap(), 0);
     let producer = client.producer("p").start().await.unwrap();
     let (waited, sent) = tokio::join!(consumer.pull(&queue, end).wait(PATIENCE / 8), async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         producer.send(numbered("sought", 99)).to_queue(queue.clone()).await
     });
     sent.unwrap();
     assert_eq!(waited.unwrap().messages.iter().map(number).collect::<Vec<_>>(), [99]);
     consumer.shutdown().await;
-    assert!(client.shutdown(PATIENCE).await);
+    assert!(client.shutdown(PATIENCE).await.is_clean());
+}
+
+/// Polls until so many have come.
+async fn poll(consumer: &LitePullConsumer, count: usize) -> Vec<u64> {
+    let mut seen = Vec::new();
+    let polling = async {
+        while seen.len() < count {
+            seen.extend(consumer.poll(PATIENCE).await.unwrap().iter().map(number_of));
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, polling).await.is_ok(), "only {} came", seen.len());
+    seen
+}
+
+#[tokio::test]
+async fn members_poll_what_is_theirs_and_the_next_goes_on_behind_it() {
+    let (one, two) = (client_of(shared()).await, client_of(shared()).await);
+    send(&one, "polled", 0..COUNT).await;
+    let member = |client: &Client| {
+        let consumer = client.lite_pull_consumer("lite-shared").subscribe("polled", "load");
+        consumer.start_from(StartFrom::First).start()
+    };
+    let first = member(&one).await.unwrap();
+    let mut seen = poll(&first, 60).await;
+    // Queues that move away would be read again from what was polled last, for nobody has vouched for it yet.
+    first.commit().await.unwrap();
+    let second = member(&two).await.unwrap();
+    eventually("the queues are shared", || async {
+        let (a, b) = (first.assignment().await.unwrap(), second.assignment().await.unwrap());
+        a.len() == b.len() && !a.is_empty() && a.iter().all(|queue| !b.contains(queue))
+    })
+    .await;
+    first.shutdown(PATIENCE).await;
+    seen.extend(poll(&second, COUNT as usize - seen.len()).await);
+    assert!(second.poll(Duration::from_secs(3)).await.unwrap().is_empty());
+    assert_eq!(seen.len() as u64, COUNT, "nothing came twice");
+    assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), (0..COUNT).collect());
+    let report = second.shutdown(PATIENCE).await;
+    assert_eq!(report.uncommitted, 0);
+    let progress = shared().mqadmin(&["consumerProgress", "-g", "lite-shared"]).unwrap();
+    assert!(progress.contains("Diff Total: 0"), "{progress}");
+    assert!(one.shutdown(PATIENCE).await.is_clean() && two.shutdown(PATIENCE).await.is_clean());
+}
+
+#[tokio::test]
+async fn assigned_queues_are_sought_committed_and_resumed() {
+    let client = client_of(shared()).await;
+    let producer = client.producer("p").start().await.unwrap();
+    let queue = producer.send(numbered("polled-by-hand", 0)).await.unwrap().queue().clone();
+    for number in 1..50 {
+        producer.send(numbered("polled-by-hand", number)).to_queue(queue.clone()).await.unwrap();
+    }
+    let reader = || {
+        let consumer = client.lite_pull_consumer("lite-by-hand").assign([queue.clone()]);
+        consumer.auto_commit(false).poll_batch(10).start()
+    };
+    let consumer = reader().await.unwrap();
+    consumer.seek_to_begin(&queue).await.unwrap();
+    assert_eq!(poll(&consumer, 10).await, (0..10).collect::<Vec<_>>());
+    consumer.commit().await.unwrap();
+    assert_eq!(consumer.committed(&queue).await.unwrap(), Some(10));
+    assert_eq!(poll(&consumer, 10).await, (10..20).collect::<Vec<_>>());
+    consumer.shutdown(PATIENCE).await;
+    // What was not committed is read again.
+    let consumer = reader().await.unwrap();
+    assert_eq!(poll(&consumer, 10).await, (10..20).collect::<Vec<_>>());
+    consumer.seek(&queue, 40).await.unwrap();
+    assert_eq!(poll(&consumer, 10).await, (40..50).collect::<Vec<_>>());
+    consumer.seek_to_time(&queue, 0).await.unwrap();
+    assert_eq!(poll(&consumer, 10).await, (0..10).collect::<Vec<_>>());
+    consumer.seek_to_end(&queue).await.unwrap();
+    producer.send(numbered("polled-by-hand", 50)).to_queue(queue.clone()).await.unwrap();
+    assert_eq!(poll(&consumer, 1).await, [50]);
+    consumer.shutdown(PATIENCE).await;
+    assert!(client.shutdown(PATIENCE).await.is_clean());
 }

@@ -47,7 +47,8 @@ pub(crate) use identity::wall_millis;
 use crate::{
     Call, ClientStats, Error, Events, Health, ServerHealth,
     consumer::{
-        LitePullConsumerBuilder, PullConsumerBuilder, PushConsumerBuilder, SimpleConsumerBuilder,
+        DeadLetters, LitePullConsumerBuilder, PullConsumerBuilder, PushConsumerBuilder,
+        SimpleConsumerBuilder,
     },
     health::ServerState,
     producer::{CheckedGroups, ProducerBuilder, Replies},
@@ -235,6 +236,15 @@ impl Client {
     #[doc(alias = "DefaultLitePullConsumer")]
     pub fn lite_pull_consumer(&self, group: impl Into<Arc<str>>) -> LitePullConsumerBuilder {
         LitePullConsumerBuilder::new(self.clone(), group.into())
+    }
+
+    /// The messages that a group has given up.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a group name that cannot be used.
+    pub fn dead_letters(&self, group: impl Into<Arc<str>>) -> Call<'static, DeadLetters> {
+        Call::new(DeadLetters::open(self.clone(), group.into()))
     }
 
     /// A consumer of this group that receives and acknowledges messages one by one, to be started. For brokers from 5.0 on.

@@ -4,6 +4,7 @@ mod answers;
 mod batch;
 mod builder;
 mod checking;
+mod dead_letters;
 mod deliveries;
 mod delivery;
 mod desk;
@@ -35,6 +36,7 @@ mod workers;
 
 pub use batch::{Batch, BatchItem};
 pub use builder::PushConsumerBuilder;
+pub use dead_letters::{DeadLetter, DeadLetters};
 pub use deliveries::Deliveries;
 pub use delivery::Delivery;
 pub use desk::Poison;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use rocketmq_client::{
-    Client, ErrorKind, Message, MessageQueue, PullConsumer, PullStatus, ResponseCode,
+    Client, ErrorKind, Message, MessageQueue, Outcome, PullConsumer, PullStatus, ResponseCode,
+    StartFrom,
 };
 use rocketmq_mock::{Fault, MockCluster};
 use rocketmq_protocol::code::RequestCode;
@@ -115,4 +116,31 @@ async fn brokers_know_the_group_for_as_long_as_it_is_there() {
     assert!(cluster.members("broker-a", "g").is_empty());
     assert!(client.pull_consumer("g").start().await.is_ok(), "the group is free again");
     client.shutdown(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn dead_letters_are_read_and_sent_again() {
+    let (cluster, client, consumer, _queue) = cluster_with(3).await;
+    consumer.shutdown().await;
+    let letters = client.dead_letters("g").await.unwrap();
+    assert!(letters.read(10).await.unwrap().is_empty(), "there is not even a topic");
+    let burying = client.push_consumer("g").subscribe("t", "*").start_from(StartFrom::First);
+    let burying = burying.start(|_| async { Outcome::DeadLetter }).await.unwrap();
+    eventually("all are buried", || async { cluster.messages("%DLQ%g").len() == 3 }).await;
+    burying.shutdown(PATIENCE).await;
+    let read = letters.read(10).await.unwrap();
+    assert_eq!(read.len(), 3);
+    assert!(letters.read(10).await.unwrap().is_empty());
+    let producer = client.producer("p").start().await.unwrap();
+    for letter in &read[..2] {
+        let again = letter.to_message().unwrap();
+        assert_eq!((again.topic(), letter.topic()), ("t", Some("t")));
+        producer.send(again).await.unwrap();
+        letters.done(letter).await.unwrap();
+    }
+    let sent = cluster.messages("t");
+    assert_eq!((sent.len(), sent[3].tag(), &sent[3].body[..]), (5, Some("even"), &b"0"[..]));
+    letters.shutdown().await;
+    let letters = client.dead_letters("g").await.unwrap();
+    assert_eq!(letters.read(10).await.unwrap().len(), 1, "the others are done");
 }
