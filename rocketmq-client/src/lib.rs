@@ -51,6 +51,7 @@
 //! Off by default:
 //!
 //! * `tls`: encrypted connections, verified ([`ClientBuilder::tls`]). The provider is `ring`; with `tls-aws-lc` it is `aws-lc-rs`.
+//! * `json`: bodies as JSON ([`Message`]`::json`, [`Delivery`]`::json`).
 //! * `socks`: connecting through SOCKS5 proxies ([`ClientBuilder::socks`]).
 
 mod call;
@@ -59,6 +60,8 @@ mod consumer;
 mod error;
 mod events;
 mod health;
+#[cfg(feature = "json")]
+mod json;
 mod message;
 mod producer;
 mod stats;

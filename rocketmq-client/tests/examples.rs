@@ -6,6 +6,15 @@ use std::{collections::BTreeSet, fs, process::Command};
 
 const EXAMPLES: &[(&str, &[&str])] = &[
     (
+        "batch",
+        &[
+            "500 messages stored in one queue",
+            "in order: true",
+            "refused: a batched message with a delay: it would be lost",
+            "100 messages stored through the accumulator",
+        ],
+    ),
+    (
         "broadcasting",
         &[
             "one: rates of monday",
@@ -32,6 +41,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("handler", &["late: Ack", "paid: Ack", "refunded: Ack", "unknown: DeadLetter"]),
     (
+        "later",
+        &[
+            "recalled: true",
+            "received: after a level, in two seconds, at a time",
+            "after a while: true",
+        ],
+    ),
+    (
         "lite_pull",
         &[
             "polled message 0",
@@ -45,7 +62,25 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("ordered", &["created", "paid (fails)", "paid", "shipped", "delivered"]),
+    (
+        "ordered_by_key",
+        &[
+            "order-1: one queue true, in order true",
+            "order-2: one queue true, in order true",
+            "order-3: one queue true, in order true",
+        ],
+    ),
+    (
+        "pipelined",
+        &[
+            "1000 messages stored",
+            "admitted, and stored in pipelined",
+            "a message without a body: brokers do not take one; worth a retry: false",
+            "0 left without a receipt",
+        ],
+    ),
     ("quickstart", &["done: 10 sent, 10 received, 0 left unfinished"]),
+    ("request_reply", &["hello, Ada", "hello, Grace", "in time: true"]),
     (
         "simple_consumer",
         &[
@@ -76,6 +111,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "of a batch, what comes before the first bad one is acknowledged",
         ],
     ),
+    ("trace", &["dropped: 0", "Pub of traced-producer to traced"]),
+    ("transaction", &["order-1 committed", "order-2 rolled back", "order-3 is left to the check"]),
 ];
 
 const LINES_MAX: usize = 60;

@@ -6,6 +6,8 @@ mod batch;
 mod brokers;
 mod connect;
 mod consume;
+mod hooks;
+mod later;
 mod lite_pull;
 mod name_servers;
 mod pull;
