@@ -1,4 +1,5 @@
 //! Requests and responses over sockets: one owner task per connection, one connection per address.
+#![doc = include_str!("../README.md")]
 
 mod address_map;
 mod backoff;
