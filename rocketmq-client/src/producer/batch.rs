@@ -273,7 +273,7 @@ impl Producer {
             queue.topic = Arc::clone(&topic);
         }
         let id = core.new_message_id();
-        let properties = batch_properties(id.as_str(), chunk.wait_stored)
+        let properties = batch_properties(chunk.wait_stored)
             .map_err(|error| Error::invalid("a batch that cannot be sent").with_source(error))?;
         let wire = Wire::of_body(Kind::Batch, chunk.records.freeze(), properties);
         let context = SendContext::default();

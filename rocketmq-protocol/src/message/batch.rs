@@ -86,14 +86,17 @@ impl MessageExt {
     }
 }
 
-/// The properties of a batch as a whole: its id, and whether to wait for it to be stored.
+/// The properties of a batch as a whole: whether to wait for it to be stored.
+///
+/// Without an id: brokers of 4.x append these properties to those of every message, so that the batch's id would take the place
+/// of the message's own. Only topics whose queues store batches as one message have a use for it, and they store the messages
+/// of a batch without an id one by one (`store/MessageExtEncoder.java`).
 ///
 /// # Errors
 ///
-/// When the id cannot be written.
-pub fn batch_properties(id: &str, wait_stored: bool) -> Result<Properties, PropertyError> {
+/// Never, as things are.
+pub fn batch_properties(wait_stored: bool) -> Result<Properties, PropertyError> {
     let mut writer = PropertiesWriter::default();
-    writer.put(property::UNIQ_KEY, id)?;
     writer.put(property::WAIT_STORE_MSG_OK, if wait_stored { "true" } else { "false" })?;
     writer.finish()
 }
