@@ -5,6 +5,9 @@ import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.client.producer.selector.SelectMessageQueueByHash;
+import org.apache.rocketmq.client.utils.MessageUtil;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 
@@ -15,16 +18,20 @@ public class Crossing {
     public static void main(String[] args) throws Exception {
         String nameServer = args[1], topic = args[2];
         int count = Integer.parseInt(args[3]);
-        if (args[0].equals("produce")) produce(nameServer, topic, count);
-        else consume(nameServer, topic, count, args[4]);
+        switch (args[0]) {
+            case "produce": produce(nameServer, topic, count); break;
+            case "consume": consume(nameServer, topic, count, args[4]); break;
+            case "send-by-key": sendByKey(nameServer, topic, count); break;
+            case "request": request(nameServer, topic, count); break;
+            case "reply": reply(nameServer, topic, count, args[4]); break;
+            default: throw new IllegalArgumentException(args[0]);
+        }
         System.out.flush();
         Runtime.getRuntime().halt(0);
     }
 
     static void produce(String nameServer, String topic, int count) throws Exception {
-        DefaultMQProducer producer = new DefaultMQProducer("java-producer");
-        producer.setNamesrvAddr(nameServer);
-        producer.start();
+        DefaultMQProducer producer = start("java-producer", nameServer);
         for (int n = 0; n < count; n++) {
             // Every other body is long enough to be compressed.
             String text = "ünïcode 中 " + n + (n % 2 == 0 ? "" : " …".repeat(3000));
@@ -54,6 +61,63 @@ public class Crossing {
         consumer.shutdown();
     }
 
+    /** Sends to the queue that belongs to each key, and prints its number as the property. */
+    static void sendByKey(String nameServer, String topic, int count) throws Exception {
+        DefaultMQProducer producer = start("java-producer", nameServer);
+        for (int n = 0; n < count; n++) {
+            String key = "key-" + n * 7919;
+            Message message = new Message(topic, "T", key, "x".getBytes(StandardCharsets.UTF_8));
+            SendResult result = producer.send(message, new SelectMessageQueueByHash(), key);
+            message.putUserProperty(PROPERTY, String.valueOf(result.getMessageQueue().getQueueId()));
+            print(message.getBody(), message);
+        }
+        producer.shutdown();
+    }
+
+    /** Asks questions one after another, and prints the answers. */
+    static void request(String nameServer, String topic, int count) throws Exception {
+        DefaultMQProducer producer = start("java-askers", nameServer);
+        for (int n = 0; n < count; n++) {
+            Message answer = producer.request(new Message(topic, ("question " + n).getBytes(StandardCharsets.UTF_8)), 60_000);
+            print(answer.getBody(), answer);
+        }
+        producer.shutdown();
+    }
+
+    /** Answers questions with what they say, in capitals. */
+    static void reply(String nameServer, String topic, int count, String group) throws Exception {
+        DefaultMQProducer producer = start("java-repliers", nameServer);
+        CountDownLatch left = new CountDownLatch(count);
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group);
+        consumer.setNamesrvAddr(nameServer);
+        consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
+        consumer.subscribe(topic, "*");
+        consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
+            messages.forEach(message -> {
+                String answer = new String(message.getBody(), StandardCharsets.UTF_8).toUpperCase();
+                try {
+                    producer.send(MessageUtil.createReplyMessage(message, answer.getBytes(StandardCharsets.UTF_8)));
+                } catch (Exception failure) {
+                    throw new IllegalStateException(failure);
+                }
+                print(message.getBody(), message);
+                left.countDown();
+            });
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        consumer.start();
+        if (!left.await(60, TimeUnit.SECONDS)) throw new IllegalStateException(left.getCount() + " questions are missing");
+        consumer.shutdown();
+        producer.shutdown();
+    }
+
+    static DefaultMQProducer start(String group, String nameServer) throws Exception {
+        DefaultMQProducer producer = new DefaultMQProducer(group);
+        producer.setNamesrvAddr(nameServer);
+        producer.start();
+        return producer;
+    }
+
     static synchronized void print(byte[] body, Message message) {
         StringBuilder hex = new StringBuilder();
         for (byte b : body) hex.append(String.format("%02x", b));
@@ -64,6 +128,7 @@ public class Crossing {
     /** Escaped, so that the encoding of standard output does not matter. */
     static String ascii(String text) {
         StringBuilder out = new StringBuilder();
+        if (text == null) return "";
         for (char c : text.toCharArray()) out.append(c < 128 ? String.valueOf(c) : String.format("\\u%04x", (int) c));
         return out.toString();
     }

@@ -86,6 +86,49 @@ impl JavaClient {
         self.run(&["consume", name_server, topic, &count.to_string(), group])
     }
 
+    /// Has Java send `count` messages to the queues that belong to their keys. The property is the number of the queue.
+    ///
+    /// # Errors
+    ///
+    /// When it fails.
+    pub fn send_by_key(
+        &self,
+        name_server: &str,
+        topic: &str,
+        count: usize,
+    ) -> Result<Vec<Crossing>, InteropError> {
+        self.run(&["send-by-key", name_server, topic, &count.to_string()])
+    }
+
+    /// Has Java make `count` requests, and returns the replies.
+    ///
+    /// # Errors
+    ///
+    /// When it fails, or gets no reply within a minute.
+    pub fn request(
+        &self,
+        name_server: &str,
+        topic: &str,
+        count: usize,
+    ) -> Result<Vec<Crossing>, InteropError> {
+        self.run(&["request", name_server, topic, &count.to_string()])
+    }
+
+    /// Has Java reply to `count` requests with what they say in capitals, and returns the requests.
+    ///
+    /// # Errors
+    ///
+    /// When it fails, or gets fewer within a minute.
+    pub fn reply(
+        &self,
+        name_server: &str,
+        topic: &str,
+        group: &str,
+        count: usize,
+    ) -> Result<Vec<Crossing>, InteropError> {
+        self.run(&["reply", name_server, topic, &count.to_string(), group])
+    }
+
     fn run(&self, arguments: &[&str]) -> Result<Vec<Crossing>, InteropError> {
         let mut java = Command::new("java");
         java.args(options(&self.classes, 192)).arg("-Drocketmq.client.logUseSlf4j=true").arg("-cp");

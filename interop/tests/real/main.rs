@@ -12,6 +12,7 @@ mod popping;
 mod proxy;
 mod pulling;
 mod security;
+mod sending;
 mod traffic;
 
 use std::{
