@@ -54,6 +54,8 @@ pub(crate) struct Broker {
     /// Resets by an administrator that no pull has seen yet.
     pub(crate) resets: BTreeMap<MessageQueue, i64>,
     pub(crate) members: BTreeMap<Arc<str>, Now>,
+    /// Who has taken leave: a heartbeat that was overtaken does not bring it back.
+    pub(crate) left: BTreeSet<Arc<str>>,
     /// Who has leased a queue, and since when.
     pub(crate) leases: BTreeMap<MessageQueue, (Arc<str>, Now)>,
     pub(crate) held: Vec<Held>,
@@ -135,18 +137,27 @@ impl Broker {
         let name = Arc::<str>::from(name);
         let retry = MessageQueue::new(names::retry_topic(GROUP), Arc::clone(&name), 0);
         let queue = |id| MessageQueue::new("t", Arc::clone(&name), id);
-        let queues = (0..queues).map(queue).chain([retry]);
+        let queues: Vec<_> = (0..queues).map(queue).chain([retry]).collect();
+        let queues = queues.into_iter();
         Self {
+            stored: queues.clone().map(|queue| (queue, 0)).collect(),
+            flushed: queues.clone().map(|queue| (queue, 0)).collect(),
             logs: queues.map(|queue| (queue, Log::default())).collect(),
             name,
-            stored: BTreeMap::new(),
-            flushed: BTreeMap::new(),
             resets: BTreeMap::new(),
             members: BTreeMap::new(),
+            left: BTreeSet::new(),
             leases: BTreeMap::new(),
             held: Vec::new(),
             dead_letters: BTreeSet::new(),
         }
+    }
+
+    /// One more queue, of which the group has stored that it begins at the beginning.
+    pub(crate) fn add_queue(&mut self, queue: MessageQueue) {
+        self.stored.insert(queue.clone(), 0);
+        self.flushed.insert(queue.clone(), 0);
+        self.logs.insert(queue, Log::default());
     }
 
     pub(crate) fn retry_queue(&self) -> MessageQueue {
@@ -155,8 +166,9 @@ impl Broker {
 
     /// Forgets who is there and what was not flushed, and answers no pull that waits.
     pub(crate) fn restart(&mut self) -> Vec<Held> {
+        // Leases stay. A real broker forgets them too, and then whoever asks first has the queue, whatever its former
+        // owner believes for as long as it trusts its lease: nothing that a client does can keep the two apart.
         self.members.clear();
-        self.leases.clear();
         self.stored = self.flushed.clone();
         std::mem::take(&mut self.held)
     }
@@ -170,13 +182,16 @@ impl Broker {
         match request {
             Request::Heartbeat { client_id } => {
                 let before = self.current_members(now);
-                self.members.insert(client_id, now);
+                if !self.left.contains(&client_id) {
+                    self.members.insert(client_id, now);
+                }
                 let after = self.current_members(now);
                 let changed = (before != after).then_some(Effect::Changed(after));
                 changed.into_iter().chain([Effect::Answer(Input::Registered)]).collect()
             }
             Request::Unregister { client_id } => {
                 self.members.remove(&client_id);
+                self.left.insert(client_id);
                 let changed = Effect::Changed(self.current_members(now));
                 vec![changed, Effect::Answer(Input::Unregistered)]
             }

@@ -2,17 +2,21 @@
 //!
 //! What must hold, whatever happens: nothing is lost, no offset passes a message that nobody has dealt with, commits of
 //! an epoch rise, no delivery is out twice, the machine is never surprised, and when the trouble is over every queue has
-//! one owner and every message has been consumed. A failure prints the seed and the end of the script;
-//! `RMQ_SIM_SEED=<seed>` plays one run again, `RMQ_SIM_SEEDS=<count>` plays that many.
+//! one owner and every message has been consumed. Of an ordered group: a queue is handled by one member at a time, each
+//! message after the one before it. A failure prints the seed and the end of the script; `RMQ_SIM_SEED=<seed>` plays one
+//! run again, `RMQ_SIM_SEEDS=<count>` plays that many.
 
 #[cfg(test)]
 mod broker;
+#[cfg(test)]
+mod bugs;
 #[cfg(test)]
 mod member;
 #[cfg(test)]
 mod world;
 
-use world::{Trouble, run};
+use bugs::Bug;
+use world::{Kind, Setup, Trouble, run, try_run};
 
 #[expect(clippy::disallowed_methods, reason = "a test may be asked for one run, or for more")]
 fn seeds() -> std::ops::Range<u64> {
@@ -26,7 +30,14 @@ fn seeds() -> std::ops::Range<u64> {
 #[test]
 fn whatever_happens_nothing_is_lost() {
     for seed in seeds() {
-        run(seed, Trouble::ALL);
+        run(Setup::new(seed, Trouble::ALL, Kind::Concurrent));
+    }
+}
+
+#[test]
+fn whatever_happens_one_member_handles_a_queue_in_order() {
+    for seed in seeds() {
+        run(Setup::new(seed, Trouble::ALL, Kind::Ordered));
     }
 }
 
@@ -35,7 +46,7 @@ fn among_well_behaved_members_a_hand_over_repeats_little() {
     let mut repeated = 0;
     let mut consumed = 0;
     for seed in seeds() {
-        let stats = run(seed, Trouble::COMING_AND_GOING);
+        let stats = run(Setup::new(seed, Trouble::COMING_AND_GOING, Kind::Concurrent));
         repeated += stats.repeated;
         consumed += stats.consumed;
     }
@@ -43,8 +54,35 @@ fn among_well_behaved_members_a_hand_over_repeats_little() {
 }
 
 #[test]
+fn among_well_behaved_members_ordered_queues_change_hands_at_once_and_nothing_repeats() {
+    for seed in seeds() {
+        let stats = run(Setup::new(seed, Trouble::COMING_AND_GOING, Kind::Ordered));
+        assert_eq!(stats.repeated, 0, "seed {seed}");
+        assert!(stats.ended <= world::PROMPT, "seed {seed}: over only after {:?}", stats.ended);
+    }
+}
+
+#[test]
+fn every_mistake_is_noticed() {
+    for bug in Bug::ALL {
+        let caught = (0..200).find(|seed| {
+            let trouble =
+                if bug == Bug::SkipsUnlock { Trouble::COMING_AND_GOING } else { Trouble::ALL };
+            let setup = Setup { bug: Some(bug), ..Setup::new(*seed, trouble, bug.kind()) };
+            match try_run(setup) {
+                Err(_) => true,
+                Ok(stats) => bug == Bug::SkipsUnlock && stats.ended > world::PROMPT,
+            }
+        });
+        assert!(caught.is_some(), "nobody notices {bug:?}");
+    }
+}
+
+#[test]
 fn a_run_can_be_played_again() {
-    let played = |_| run(3, Trouble::ALL);
-    let (first, second) = (played(1), played(2));
-    assert_eq!(first, second);
+    for kind in [Kind::Concurrent, Kind::Ordered] {
+        let played = |_| run(Setup::new(3, Trouble::ALL, kind));
+        let (first, second) = (played(1), played(2));
+        assert_eq!(first, second);
+    }
 }

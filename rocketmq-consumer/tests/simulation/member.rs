@@ -3,15 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use rocketmq_consumer::{
     Action, CloseReport, CommitId, Config, ConsumerGroup, Delivery, DeliveryId, Epoch, Event,
-    Input, Limits, Now, Outcome, PullToken, Settlement,
+    Input, Limits, Now, Order, Outcome, PullToken, Settlement,
 };
 use rocketmq_protocol::subscription;
 
-use crate::world::GROUP;
+use crate::{
+    bugs::{Bug, Spoiler},
+    world::{GROUP, Kind, Setup},
+};
 
 /// Workers, and deliveries drawn ahead for them.
 const WORKERS: usize = 6;
@@ -20,6 +24,8 @@ const AHEAD: usize = 4;
 pub(crate) struct Member {
     pub(crate) client_id: Arc<str>,
     pub(crate) group: ConsumerGroup,
+    pub(crate) spoiler: Spoiler,
+    kind: Kind,
     /// Drawn and not begun.
     ahead: VecDeque<Delivery>,
     running: BTreeSet<DeliveryId>,
@@ -34,11 +40,18 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(number: u32, seed: u64, now: Now) -> Self {
+    pub(crate) fn new(number: u32, setup: &Setup, now: Now) -> Self {
+        let seed = setup.seed;
         let client_id = Arc::<str>::from(format!("10.0.0.{number}@1"));
         let mut config = Config::new(GROUP, Arc::clone(&client_id), seed ^ u64::from(number));
         config.subscriptions.push(subscription::tags("t", "*", 0).expect("an expression"));
-        config.start_from = rocketmq_consumer::StartFrom::First;
+        // Brokers begin with offsets, so that nothing may ever start at the end.
+        config.start_from = rocketmq_consumer::StartFrom::Last;
+        if setup.kind == Kind::Ordered {
+            config.order = Order::Strict { auto_commit: true };
+            config.run = 1 + (seed % 3) as usize;
+            config.suspend_time = Duration::from_millis(100);
+        }
         config.limits = Limits { messages: 40, span: 90, ..Limits::JAVA };
         config.budget = Some(150_000);
         config.pull_batch_bytes = 32_000;
@@ -46,6 +59,8 @@ impl Member {
         Self {
             client_id,
             group: ConsumerGroup::new(config, now).expect("good options"),
+            spoiler: Spoiler::new(setup.bug),
+            kind: setup.kind,
             ahead: VecDeque::new(),
             running: BTreeSet::new(),
             settlements: Vec::new(),
@@ -83,13 +98,20 @@ impl Member {
                     .partition::<Vec<_>, _>(|delivery| delivery.id().epoch == *epoch);
                 self.ahead = ahead.into();
                 for delivery in gone {
-                    self.mark(delivery.id(), Outcome::Returned);
+                    if !self.spoiler.is(Bug::LosesWhatIsDrawnAhead) {
+                        self.mark(delivery.id(), Outcome::Returned);
+                    }
                 }
             }
             Action::Event(Event::Unexpected { input, why }) => {
                 return Err(format!("{input} was not expected: {why}"));
             }
-            Action::Event(Event::Closed(report)) => self.closed = Some(*report),
+            Action::Event(Event::Closed(report)) => {
+                if report.unsettled > self.running.len() {
+                    return Err(format!("{report:?}, but {} run", self.running.len()));
+                }
+                self.closed = Some(*report);
+            }
             _ => {}
         }
         Ok(())
@@ -100,6 +122,22 @@ impl Member {
         if let Input::Committed { commit, .. } = input {
             self.committing.retain(|_, sent| sent != commit);
         }
+    }
+
+    /// A handler of an ordered queue has failed: what lies behind it in its run is given back unseen.
+    pub(crate) fn give_back_behind(&mut self, delivery: DeliveryId) {
+        let (behind, ahead) = std::mem::take(&mut self.ahead)
+            .into_iter()
+            .partition::<Vec<_>, _>(|it| it.id().epoch == delivery.epoch);
+        self.ahead = ahead.into();
+        for it in behind {
+            self.mark(it.id(), Outcome::Returned);
+        }
+    }
+
+    /// When the driver is to look again.
+    pub(crate) fn wakes(&self) -> Option<Instant> {
+        self.group.poll_timeout().filter(|_| !self.spoiler.is(Bug::NeverLooksAtTheClock))
     }
 
     /// A handler is done, or something is given back.
@@ -120,6 +158,13 @@ impl Member {
             .then(|| Input::Settled(std::mem::take(&mut self.settlements)))
     }
 
+    /// Whether order allows to begin it now: nothing else of its queue runs.
+    fn may_begin(&self, delivery: &Delivery) -> bool {
+        self.kind == Kind::Concurrent
+            || self.spoiler.is(Bug::BeginsAhead)
+            || !self.running.iter().any(|it| it.epoch == delivery.id().epoch)
+    }
+
     /// Draws deliveries and begins with as many as there are workers.
     pub(crate) fn begin(&mut self, now: Now) -> Result<Vec<Delivery>, String> {
         while self.ahead.len() < AHEAD
@@ -129,8 +174,17 @@ impl Member {
         }
         let mut begun = Vec::new();
         while self.running.len() < WORKERS
-            && let Some(delivery) = self.ahead.pop_front()
+            && let Some(at) = self.ahead.iter().position(|it| self.may_begin(it))
+            && let Some(delivery) = self.ahead.remove(at)
         {
+            if self.kind == Kind::Ordered && !delivery.may_begin(now.monotonic) {
+                self.mark(delivery.id(), Outcome::Returned);
+                continue;
+            }
+            if self.spoiler.is(Bug::AcksBeforeHandled) {
+                let settlement = Settlement { delivery: delivery.id(), outcome: Outcome::Ack };
+                self.settlements.push(settlement);
+            }
             if !self.running.insert(delivery.id()) {
                 return Err(format!("{delivery:?} is out twice"));
             }

@@ -11,7 +11,8 @@ use rocketmq_protocol::code::ResponseCode;
 use rocketmq_route::MessageQueue;
 
 use crate::{
-    broker::{Broker, Effect, Held, Log, Request, Stock, id},
+    broker::{Broker, Effect, Held, Request, Stock, id},
+    bugs::Bug,
     member::Member,
 };
 
@@ -65,6 +66,32 @@ impl Trouble {
     };
 }
 
+/// How members of the group consume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Concurrent,
+    Ordered,
+}
+
+/// Which run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) seed: u64,
+    pub(crate) trouble: Trouble,
+    pub(crate) kind: Kind,
+    /// A mistake that every member makes.
+    pub(crate) bug: Option<Bug>,
+}
+
+impl Setup {
+    pub(crate) fn new(seed: u64, trouble: Trouble, kind: Kind) -> Self {
+        Self { seed, trouble, kind, bug: None }
+    }
+}
+
+/// A run without trouble is over by then: no queue waits for a lease to end by itself.
+pub(crate) const PROMPT: Duration = Duration::from_secs(105);
+
 /// What a run came to.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub(crate) struct Stats {
@@ -100,8 +127,10 @@ struct World {
     now: Now,
     begun: Instant,
     random: u64,
-    seed: u64,
+    setup: Setup,
     trouble: Trouble,
+    /// Who handles a queue of an ordered group.
+    handling: BTreeMap<MessageQueue, Vec<(u32, Delivery)>>,
     agenda: BTreeMap<(Instant, u64), Happening>,
     booked: u64,
     brokers: Vec<Broker>,
@@ -121,31 +150,38 @@ const TROUBLE_ENDS: Duration = Duration::from_secs(60);
 const ALL_ENDS: Duration = Duration::from_secs(400);
 const LAST_MESSAGES: u64 = 300;
 
-/// Plays a seed; panics with the script if anything is wrong.
-pub(crate) fn run(seed: u64, trouble: Trouble) -> Stats {
-    let mut world = World::new(seed, trouble, false);
-    match world.play() {
-        Ok(()) => world.stats,
+/// Plays a run.
+pub(crate) fn try_run(setup: Setup) -> Result<Stats, String> {
+    let mut world = World::new(setup, false);
+    world.play().map(|()| world.stats)
+}
+
+/// Plays a run; panics with the script if anything is wrong.
+pub(crate) fn run(setup: Setup) -> Stats {
+    match try_run(setup) {
+        Ok(stats) => stats,
         Err(_) => {
-            let mut world = World::new(seed, trouble, true);
+            let mut world = World::new(setup, true);
             let why = world.play().expect_err("the same seed fails again");
             let trace = world.trace.unwrap_or_default();
             let end = &trace[trace.len().saturating_sub(250)..];
-            panic!("{}\nseed {seed}, {trouble:?}: {why}", end.join("\n"));
+            panic!("{}\n{setup:?}: {why}", end.join("\n"));
         }
     }
 }
 
 impl World {
     #[expect(clippy::disallowed_methods, reason = "virtual time has to start somewhere")]
-    fn new(seed: u64, trouble: Trouble, traced: bool) -> Self {
+    fn new(setup: Setup, traced: bool) -> Self {
+        let Setup { seed, trouble, .. } = setup;
         let begun = Instant::now();
         let mut world = Self {
             now: Now { monotonic: begun, wall: 1_700_000_000_000 },
             begun,
             random: seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x9e37_79b9,
-            seed,
+            setup,
             trouble,
+            handling: BTreeMap::new(),
             agenda: BTreeMap::new(),
             booked: 0,
             brokers: vec![Broker::new("a", 4), Broker::new("b", 3)],
@@ -204,7 +240,7 @@ impl World {
     fn play(&mut self) -> Result<(), String> {
         loop {
             let booked = self.agenda.keys().next().map(|(at, _)| *at);
-            let timers = self.members.values().filter_map(|member| member.group.poll_timeout());
+            let timers = self.members.values().filter_map(Member::wakes);
             let timer = timers.min();
             let next = booked.into_iter().chain(timer).min().ok_or("nothing will ever happen")?;
             let past = next.saturating_duration_since(self.begun);
@@ -234,7 +270,7 @@ impl World {
 
     fn timeouts(&mut self) -> Result<(), String> {
         let now = self.now;
-        let is_due = |member: &Member| member.group.poll_timeout() <= Some(now.monotonic);
+        let is_due = |member: &Member| member.wakes().is_some_and(|at| at <= now.monotonic);
         let due = self.members.iter().filter(|(_, member)| is_due(member));
         let numbers: Vec<_> = due.map(|(number, _)| *number).collect();
         for number in numbers {
@@ -285,7 +321,7 @@ impl World {
             Happening::Reset => self.reset(),
             Happening::NewQueue => {
                 let id = self.topic_queues(0).len() as i32;
-                self.brokers[0].logs.insert(MessageQueue::new("t", "a", id), Log::default());
+                self.brokers[0].add_queue(MessageQueue::new("t", "a", id));
             }
         }
         Ok(())
@@ -306,6 +342,7 @@ impl World {
         }
     }
 
+    /// A process dies. Its handlers die with it.
     fn crash(&mut self) {
         if self.members.len() > 1
             && let Some(number) = self.any_member()
@@ -343,7 +380,7 @@ impl World {
         let number = self.next_member;
         self.next_member += 1;
         self.say(|| format!("member {number} joins"));
-        let member = Member::new(number, self.seed, self.now);
+        let member = Member::new(number, &self.setup, self.now);
         self.members.insert(number, member);
         self.book(ms(10_000), Happening::Refresh { member: number });
         self.book(ms(30_000), Happening::Heartbeat { member: number });
@@ -387,6 +424,12 @@ impl World {
             return Ok(());
         }
         member.mark(delivery.id(), outcome);
+        if self.setup.kind == Kind::Ordered && outcome != Outcome::Ack {
+            member.give_back_behind(delivery.id());
+        }
+        if let Some(handling) = self.handling.get_mut(delivery.queue()) {
+            handling.retain(|(by, it)| *by != number || it.id() != delivery.id());
+        }
         let message = delivery.message().map_err(|_| "no run has poison")?;
         if outcome == Outcome::Ack {
             self.finished.insert(id(message));
@@ -410,8 +453,10 @@ impl World {
         answered: bool,
         deadline: Instant,
     ) -> Result<(), String> {
-        // A dead process's connection is closed before its last words are read, more often than not.
-        if !self.members.contains_key(&number) {
+        // A dead process's connection is closed before its last words are read, more often than not. One that takes leave
+        // waits until they are.
+        let is_leave = matches!(request, Request::Unregister { .. });
+        if !self.members.contains_key(&number) && !is_leave {
             return Ok(());
         }
         let name = Arc::clone(&self.brokers[index].name);
@@ -514,6 +559,7 @@ impl World {
         }
         self.say(|| format!("{number} > {input:?}"));
         if let Some(member) = self.members.get_mut(&number) {
+            let input = member.spoiler.input(input);
             member.note_answer(&input);
             member.group.handle(self.now, input);
         }
@@ -531,10 +577,14 @@ impl World {
         loop {
             while let Some(action) = self.members.get_mut(&number).and_then(|it| it.group.poll()) {
                 self.say(|| format!("{number} < {action:?}"));
-                if let Some(member) = self.members.get_mut(&number) {
-                    member.note(&action)?;
+                let Some(member) = self.members.get_mut(&number) else { return Ok(()) };
+                match member.spoiler.action(action) {
+                    Ok(action) => {
+                        member.note(&action)?;
+                        self.act(number, action);
+                    }
+                    Err(input) => self.answer(number, input),
                 }
-                self.act(number, action);
             }
             let now = self.now;
             let Some(member) = self.members.get_mut(&number) else { return Ok(()) };
@@ -548,24 +598,44 @@ impl World {
             }
             let Some(member) = self.members.get_mut(&number) else { return Ok(()) };
             let Some(settled) = member.settlements(false) else { return Ok(()) };
+            let settled = member.spoiler.input(settled);
             member.group.handle(now, settled);
         }
     }
 
     fn begin(&mut self, member: u32, delivery: Delivery) -> Result<(), String> {
+        if self.setup.kind == Kind::Ordered {
+            self.check_order(member, &delivery)?;
+        }
         let message = delivery.message().map_err(|_| "no run has poison")?;
         self.stats.consumed += 1;
         self.stats.repeated += u64::from(self.finished.contains(&id(message)));
         let (outcome, time) = if self.chance(self.trouble.stuck) {
             (Outcome::Ack, ms(30_000))
         } else if self.chance(self.trouble.failing) {
-            let outcomes = [Outcome::Retry, Outcome::RetryAfter(3), Outcome::DeadLetter];
+            let outcomes = match self.setup.kind {
+                Kind::Concurrent => [Outcome::Retry, Outcome::RetryAfter(3), Outcome::DeadLetter],
+                Kind::Ordered => [Outcome::Retry, Outcome::Suspend(300), Outcome::DeadLetter],
+            };
             (outcomes[self.up_to(2) as usize], self.between(0, 200))
         } else {
             (Outcome::Ack, self.between(0, 200))
         };
         self.book(time, Happening::HandlerDone { member, delivery, outcome });
         Ok(())
+    }
+
+    /// Nobody else handles the queue with a right to it, and all that lies before has been dealt with.
+    fn check_order(&mut self, member: u32, delivery: &Delivery) -> Result<(), String> {
+        let now = self.now.monotonic;
+        let alive = &self.members;
+        let handling = self.handling.entry(delivery.queue().clone()).or_default();
+        handling.retain(|(by, it)| alive.contains_key(by) && !it.is_stale(now));
+        if let Some((by, other)) = handling.first() {
+            return Err(format!("{member} begins {delivery:?} while {by} is at {other:?}"));
+        }
+        handling.push((member, delivery.clone()));
+        self.check_commit(delivery.queue(), delivery.id().offset)
     }
 
     fn act(&mut self, number: u32, action: Action) {
