@@ -15,7 +15,9 @@ use bytes::Bytes;
 
 pub use batch::{BatchRecord, batch_properties, decode_batch, encode_batch_record};
 pub use codec::{Damage, Messages, Undecodable, decode_messages, encode_message};
-pub use compression::{BodyError, BodyLimits, Compression, compress, decompress};
+pub use compression::{
+    BodyError, BodyLimits, Compression, UnknownCompression, compress, decompress,
+};
 pub use delay::DelayLevels;
 pub use id::{InvalidMessageId, MessageId, OffsetMessageId, UniqueIdPrefix};
 pub use properties::{PROPERTIES_MAX, Properties, PropertiesWriter, PropertyError};

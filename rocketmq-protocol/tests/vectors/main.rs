@@ -13,6 +13,8 @@ mod captures;
 #[cfg(test)]
 mod codes;
 #[cfg(test)]
+mod compression;
+#[cfg(test)]
 mod deviations;
 #[cfg(test)]
 mod frames;
@@ -57,6 +59,13 @@ files! {
         "enum" => codes::variant,
         "enum-list" => codes::versions,
         "attribute" => codes::attribute,
+    }
+    compression {
+        "compress" => compression::compress,
+        "repeat" => compression::repeat,
+        "decompress" => compression::decompress,
+        "level" => compression::level,
+        "type" => compression::kind,
     }
     frames {
         "encode" => frames::encode,
@@ -111,7 +120,6 @@ files! {
 const READ_ELSEWHERE: &[(&str, &str)] = &[
     ("allocate", "rocketmq-consumer"),
     ("bodies", "later: bodies"),
-    ("compression", "later: message bodies"),
     ("latencyfault", "rocketmq-route"),
     ("messages", "later: messages"),
     ("processqueue", "rocketmq-consumer"),

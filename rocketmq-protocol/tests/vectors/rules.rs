@@ -4,6 +4,7 @@
 //! Readers put both sides into JSON and hand them to [`agree`]. A rule that applies where both sides agree anyway fails its case,
 //! and a rule that no case needs fails the test at the end.
 
+use rocketmq_protocol::message::{BodyLimits, Compression, decompress};
 use serde_json::{Value, json};
 
 use crate::{
@@ -68,6 +69,16 @@ fn refused(_: &Case) -> Value {
 }
 
 const RULES: &[Rule] = &[
+    Rule {
+        file: "compression",
+        kind: "decompress",
+        member: "result",
+        reason: "a zero behind a frame is no frame, and garbage like any other",
+        applies: |case| {
+            case.text("type") == "ZSTD" && ends_in_a_zero_too_many(&case.bytes("input"))
+        },
+        ours: refused,
+    },
     Rule {
         file: "names",
         kind: "name",
@@ -263,6 +274,12 @@ const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// Whether it would be whole without its last byte, which is zero.
+fn ends_in_a_zero_too_many(input: &[u8]) -> bool {
+    let whole = |input: &[u8]| decompress(Compression::Zstd, input, &BodyLimits::default()).is_ok();
+    input.split_last().is_some_and(|(last, rest)| *last == 0 && !rest.is_empty() && whole(rest))
+}
 
 /// Only a record of what is about to be consumed ends in a text.
 fn ends_in_nothing(text: &Value) -> bool {

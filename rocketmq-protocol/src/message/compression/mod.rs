@@ -1,8 +1,13 @@
 //! Compressed bodies: zlib, LZ4 frames and Zstandard, with a cap on what may come out.
 
-use std::io;
-#[cfg(any(feature = "zlib", feature = "lz4", feature = "zstd"))]
+#[cfg(feature = "lz4")]
+mod lz4;
+#[cfg(feature = "zstd")]
+mod zstd;
+
+#[cfg(any(feature = "zlib", feature = "zstd"))]
 use std::io::Read;
+use std::{io, str::FromStr};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -38,6 +43,15 @@ impl Compression {
         }
     }
 
+    /// The name that Java's option has for it (`rocketmq.message.compressType`).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lz4 => "LZ4",
+            Self::Zstd => "ZSTD",
+            Self::Zlib => "ZLIB",
+        }
+    }
+
     /// The name of the feature of this crate that reads and writes it.
     pub const fn feature(self) -> &'static str {
         match self {
@@ -48,18 +62,45 @@ impl Compression {
     }
 }
 
+/// A name that is none of a compression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not a compression: LZ4, ZSTD and ZLIB are")]
+pub struct UnknownCompression;
+
+impl FromStr for Compression {
+    type Err = UnknownCompression;
+
+    /// In any case, and with blanks around it, as Java's option takes it.
+    fn from_str(name: &str) -> Result<Self, UnknownCompression> {
+        let name = name.trim();
+        let known = |known: &Self| name.eq_ignore_ascii_case(known.as_str());
+        [Self::Lz4, Self::Zstd, Self::Zlib].into_iter().find(known).ok_or(UnknownCompression)
+    }
+}
+
 /// What may come out of a compressed body. Declared sizes are not believed: output is counted as it comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyLimits {
     /// Bytes. Default 16 MiB: four times the largest body that a broker takes by default.
     pub inflated: usize,
-    /// Bytes out for each byte in. Default 4,096: beyond what honest text reaches, below what bombs need.
+    /// Bytes out for each byte in, where it is more than a mebibyte. Default 4,096: what bombs need is more, and what is honest and shrinks
+    /// further is small.
     pub ratio: usize,
 }
+
+/// What may come out of however little.
+const ALWAYS_ALLOWED: usize = 1024 * 1024;
 
 impl Default for BodyLimits {
     fn default() -> Self {
         Self { inflated: 16 * 1024 * 1024, ratio: 4_096 }
+    }
+}
+
+impl BodyLimits {
+    /// The bytes that may come out of so many.
+    pub fn of_input(&self, input: usize) -> usize {
+        self.inflated.min(input.saturating_mul(self.ratio).max(ALWAYS_ALLOWED))
     }
 }
 
@@ -94,6 +135,9 @@ pub enum BodyError {
 
 /// The body as it was before it was compressed.
 ///
+/// Several LZ4 or Zstandard frames in a row are one body, as they are to Java; anything else behind a frame is damage. What
+/// follows a zlib stream is passed over, as Java passes over it.
+///
 /// # Errors
 ///
 /// See [`BodyError`].
@@ -102,70 +146,102 @@ pub fn decompress(
     input: &[u8],
     limits: &BodyLimits,
 ) -> Result<Bytes, BodyError> {
-    let _ = (input, limits); // nobody looks at them when every feature is off
+    let mut output = Inflated::new(input.len(), limits);
     match compression {
+        // Java makes nothing of nothing.
+        #[cfg(feature = "zlib")]
+        Compression::Zlib if input.is_empty() => {}
         #[cfg(feature = "zlib")]
         Compression::Zlib => {
-            read_capped(flate2::read::ZlibDecoder::new(input), compression, input, limits)
+            output.read_from(flate2::bufread::ZlibDecoder::new(input), compression)?;
         }
         #[cfg(feature = "lz4")]
-        Compression::Lz4 => {
-            read_capped(lz4_flex::frame::FrameDecoder::new(input), compression, input, limits)
-        }
+        Compression::Lz4 => lz4::decompress(input, &mut output)?,
         #[cfg(feature = "zstd")]
-        Compression::Zstd => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(input).map_err(|error| {
-                BodyError::Damaged { compression, source: io::Error::other(error.to_string()) }
-            })?;
-            read_capped(decoder, compression, input, limits)
-        }
+        Compression::Zstd => zstd::decompress(input, &mut output)?,
         #[allow(unreachable_patterns, reason = "reached when a feature is off")]
-        off => Err(BodyError::FeatureOff(off)),
+        off => return Err(BodyError::FeatureOff(off)),
+    }
+    Ok(output.bytes.into())
+}
+
+/// What has come out of a body so far, and how much more may.
+struct Inflated {
+    bytes: Vec<u8>,
+    input: usize,
+    limit: usize,
+}
+
+#[allow(dead_code, reason = "each compression needs another part")]
+impl Inflated {
+    fn new(input: usize, limits: &BodyLimits) -> Self {
+        let limit = limits.of_input(input);
+        // Text shrinks to about a quarter.
+        let bytes = Vec::with_capacity(limit.min(input.saturating_mul(4)));
+        Self { bytes, input, limit }
+    }
+
+    fn room(&self) -> usize {
+        self.limit.saturating_sub(self.bytes.len())
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
+        if bytes.len() > self.room() {
+            return Err(self.too_large());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    #[cfg(any(feature = "zlib", feature = "zstd"))]
+    fn read_from(&mut self, reader: impl Read, compression: Compression) -> Result<(), BodyError> {
+        // One byte more than allowed, so that too much can be told from exactly enough.
+        let mut capped = reader.take(self.room() as u64 + 1);
+        let damaged = |source| BodyError::Damaged { compression, source };
+        capped.read_to_end(&mut self.bytes).map_err(damaged)?;
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), BodyError> {
+        if self.bytes.len() > self.limit { Err(self.too_large()) } else { Ok(()) }
+    }
+
+    fn too_large(&self) -> BodyError {
+        BodyError::TooLarge { input: self.input, limit: self.limit }
     }
 }
 
-#[cfg(any(feature = "zlib", feature = "lz4", feature = "zstd"))]
-fn read_capped(
-    reader: impl Read,
-    compression: Compression,
-    input: &[u8],
-    limits: &BodyLimits,
-) -> Result<Bytes, BodyError> {
-    let limit = limits.inflated.min(input.len().saturating_mul(limits.ratio));
-    let mut output = Vec::with_capacity(limit.min(input.len().saturating_mul(4)));
-    // One byte more than allowed, so that too much can be told from exactly enough.
-    let mut capped = reader.take(limit as u64 + 1);
-    capped.read_to_end(&mut output).map_err(|source| BodyError::Damaged { compression, source })?;
-    if output.len() > limit {
-        return Err(BodyError::TooLarge { input: input.len(), limit });
-    }
-    Ok(output.into())
-}
-
-/// Compresses a body. `level` (0 to 9) counts for zlib; the encoders of LZ4 and Zstandard have one level each.
+/// Compresses a body. `level` counts for zlib, from 0 to 9, and for Zstandard with the feature `zstd-c`, from 1 to 22. LZ4 has one
+/// level here as it has in Java, and Zstandard without that feature only its fastest.
 ///
 /// # Errors
 ///
 /// [`BodyError::FeatureOff`] when the crate was built without this compression.
 pub fn compress(compression: Compression, body: &[u8], level: u32) -> Result<Bytes, BodyError> {
     let _ = (body, level); // nobody looks at them when every feature is off
+    #[allow(unused_variables, reason = "not every compression can fail")]
+    let failed = |source| BodyError::Damaged { compression, source };
     match compression {
         #[cfg(feature = "zlib")]
         Compression::Zlib => {
             let mut output = Vec::new();
-            flate2::read::ZlibEncoder::new(body, flate2::Compression::new(level.min(9)))
+            flate2::bufread::ZlibEncoder::new(body, flate2::Compression::new(level.min(9)))
                 .read_to_end(&mut output)
-                .map_err(|source| BodyError::Damaged { compression, source })?;
+                .map_err(failed)?;
             Ok(output.into())
         }
         #[cfg(feature = "lz4")]
         Compression::Lz4 => {
-            let failed = |source| BodyError::Damaged { compression, source };
             let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
             io::Write::write_all(&mut encoder, body).map_err(failed)?;
             Ok(encoder.finish().map_err(|error| failed(io::Error::other(error)))?.into())
         }
-        #[cfg(feature = "zstd")]
+        #[cfg(feature = "zstd-c")]
+        Compression::Zstd => {
+            let level = i32::try_from(level).unwrap_or(i32::MAX).clamp(1, 22);
+            Ok(::zstd::bulk::compress(body, level).map_err(failed)?.into())
+        }
+        #[cfg(all(feature = "zstd", not(feature = "zstd-c")))]
         Compression::Zstd => {
             Ok(ruzstd::encoding::compress_to_vec(body, ruzstd::encoding::CompressionLevel::Fastest)
                 .into())
@@ -219,12 +295,12 @@ mod tests {
     #[test]
     #[cfg(all(feature = "zlib", feature = "lz4", feature = "zstd"))]
     fn bombs_and_damage_are_errors() {
-        let plain = vec![0; 1_000_000];
+        let plain = vec![0; 2_000_000];
         for compression in ALL {
             let packed = compress(compression, &plain, 9).unwrap();
-            let limits = BodyLimits { inflated: 999_999, ratio: usize::MAX };
+            let limits = BodyLimits { inflated: 1_999_999, ratio: usize::MAX };
             let error = decompress(compression, &packed, &limits).unwrap_err();
-            assert!(matches!(error, BodyError::TooLarge { limit: 999_999, .. }), "{error}");
+            assert!(matches!(error, BodyError::TooLarge { limit: 1_999_999, .. }), "{error}");
             let unbounded = BodyLimits { inflated: usize::MAX >> 1, ratio: usize::MAX };
             let error = decompress(compression, &packed[..packed.len() / 2], &unbounded);
             assert!(matches!(error, Err(BodyError::Damaged { .. })), "{error:?}");
