@@ -16,6 +16,7 @@ mod name_servers;
 mod queue;
 mod refresh;
 mod select;
+mod static_topic;
 mod table;
 pub mod topic_route;
 
@@ -25,6 +26,7 @@ pub use name_servers::{NameServerListError, NameServers};
 pub use queue::MessageQueue;
 pub use refresh::{REFRESH_INTERVAL, RETRY_INTERVAL, RefreshSchedule};
 pub use select::{SendPlan, queue_by_hash};
+pub use static_topic::LOGICAL_BROKER_PREFIX;
 pub use table::{DENIAL_CONFIRMED_AFTER, RouteChange, RouteTable, UNUSED_AFTER};
 pub use topic_route::TopicRoute;
 

@@ -1,13 +1,16 @@
 //! [`TopicRoute`]: what a route answer means to producers and to consumers.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rocketmq_protocol::{
     Perm,
     body::{QueueData, TopicRouteData},
 };
 
-use crate::MessageQueue;
+use crate::{MessageQueue, static_topic};
 
 /// The id of a master among the addresses of a broker name.
 pub const MASTER: i64 = 0;
@@ -21,6 +24,8 @@ pub struct TopicRoute {
     subscribe: Vec<MessageQueue>,
     brokers: BTreeMap<Arc<str>, Addresses>,
     ordered: bool,
+    /// Of a static topic, the broker that holds each queue.
+    endpoints: BTreeMap<MessageQueue, Arc<str>>,
 }
 
 /// The addresses under one broker name, by broker id.
@@ -38,14 +43,23 @@ impl TopicRoute {
         let mut queues: Vec<&QueueData> = data.queue_datas.iter().collect();
         queues.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
         let order = data.order_topic_conf.as_deref().filter(|conf| !conf.is_empty());
+        let mapping = data.topic_queue_mapping_by_broker.as_ref();
+        let endpoints =
+            mapping.map(|mapping| static_topic::endpoints(&topic, mapping)).unwrap_or_default();
+        let logical = || endpoints.keys().cloned().collect::<Vec<_>>();
         Self {
             publish: match order {
                 Some(conf) => ordered_queues(&topic, conf),
+                None if !endpoints.is_empty() => logical(),
                 None => publish_queues(&topic, &queues, &brokers),
             },
-            subscribe: subscribe_queues(&topic, &queues),
+            subscribe: match endpoints.is_empty() {
+                true => subscribe_queues(&topic, &queues),
+                false => logical(),
+            },
             brokers,
             ordered: order.is_some(),
+            endpoints,
         }
     }
 
@@ -68,6 +82,16 @@ impl TopicRoute {
     /// The addresses by broker name.
     pub fn brokers(&self) -> &BTreeMap<Arc<str>, Addresses> {
         &self.brokers
+    }
+
+    /// The broker that holds a queue: of a static topic another than the queue names.
+    pub fn broker_of<'a>(&'a self, queue: &'a MessageQueue) -> &'a Arc<str> {
+        self.endpoints.get(queue).unwrap_or(&queue.broker_name)
+    }
+
+    /// The names of the brokers that messages are sent to.
+    pub fn publish_brokers(&self) -> BTreeSet<&Arc<str>> {
+        self.publish.iter().map(|queue| self.broker_of(queue)).collect()
     }
 
     /// Whether the operator has configured the order of the queues to send to.
@@ -94,6 +118,7 @@ impl TopicRoute {
             subscribe: renamed(&self.subscribe),
             brokers: self.brokers.clone(),
             ordered: false,
+            endpoints: BTreeMap::new(),
         }
     }
 }

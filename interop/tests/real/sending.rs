@@ -227,6 +227,34 @@ async fn keys_go_to_the_queues_that_java_chooses() {
 }
 
 #[tokio::test]
+async fn static_topics_are_sent_to_by_their_own_numbers() {
+    if only_since_5("static topics") {
+        return;
+    }
+    let (cluster, topic) = (cluster(), "static");
+    let servers = cluster.name_server_address();
+    let create =
+        ["updateStaticTopic", "-n", servers, "-c", "DefaultCluster", "-t", topic, "-qn", "5"];
+    cluster.mqadmin(&create).unwrap();
+    let client = client_of(cluster).await;
+    let producer = client.producer("p").create_topics(false).start().await.unwrap();
+    eventually("the topic is known", || async { producer.ready(topic).await.is_ok() }).await;
+    let queues = producer.queues(topic).await.unwrap();
+    assert_eq!(queues.len(), 5);
+    for queue in queues {
+        assert_eq!(&*queue.broker_name, "__syslo____global__");
+        let message = Message::new(topic, format!("{}", queue.queue_id));
+        let receipt = producer.send(message).to_queue(queue.clone()).await.unwrap();
+        assert_eq!((receipt.queue(), receipt.queue_offset()), (&queue, 0));
+        // Brokers put a message into its queue a moment after they have stored it.
+        eventually("it is in its queue", || async {
+            producer.max_offset(&queue).await.unwrap() == 1
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn traces_are_read_by_mqadmin() {
     let (cluster, topic) = (cluster(), "traced");
     cluster.create_topic(topic, 1).unwrap();

@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use rocketmq_protocol::{code::ResponseCode, header::Request};
 use rocketmq_remoting::{Answer, CallError, Channel, NotSent, Refusal};
+use rocketmq_route::{LOGICAL_BROKER_PREFIX, MessageQueue};
 use tokio::time::Instant;
 
 use super::Core;
@@ -72,6 +73,17 @@ impl Core {
             ),
         };
         Error::new(ErrorKind::Connection, text).at(address).with_source(error)
+    }
+
+    /// The address of the master that holds a queue. Queues of static topics do not name it themselves.
+    pub(crate) fn master_of(&self, queue: &MessageQueue) -> Result<Arc<str>, Error> {
+        if !queue.broker_name.starts_with(LOGICAL_BROKER_PREFIX) {
+            return self.master(&queue.broker_name);
+        }
+        let table = self.routes.table();
+        let holder = table.route(&self.wrap(&queue.topic)).map(|route| route.broker_of(queue));
+        let master = holder.and_then(|holder| table.master(holder));
+        master.cloned().ok_or_else(|| unknown_broker(&queue.broker_name))
     }
 
     /// The address of the master of a broker name.

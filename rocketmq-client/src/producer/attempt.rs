@@ -38,7 +38,7 @@ pub(super) struct Attempt<'a> {
 
 impl Attempt<'_> {
     pub(super) async fn run(&self, nth: u32) -> Result<Stored, Error> {
-        let address = self.core.preferred_address(&self.core.master(&self.queue.broker_name)?);
+        let address = self.core.preferred_address(&self.core.master_of(self.queue)?);
         let (core, body, deadline) = (self.core, self.wire.body.clone(), self.deadline);
         let send = self.header(false);
         let answer = match self.wire.kind {
@@ -58,7 +58,7 @@ impl Attempt<'_> {
     }
 
     pub(super) async fn oneway(&self) -> Result<(), Error> {
-        let address = self.core.preferred_address(&self.core.master(&self.queue.broker_name)?);
+        let address = self.core.preferred_address(&self.core.master_of(self.queue)?);
         let channel = self.core.channel(&address, self.deadline).await?;
         let (body, deadline, send) = (self.wire.body.clone(), self.deadline, self.header(true));
         let sent: Result<(), CallError> = match self.wire.kind {

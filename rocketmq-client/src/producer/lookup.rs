@@ -7,10 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use rocketmq_protocol::{
-    Perm, Text,
+    Perm, Request, Text,
     header::{
         CreateTopicRequestHeader, GetMaxOffsetRequestHeader, GetMinOffsetRequestHeader,
-        QueryMessageRequestHeader, RecallMessageRequestHeader, RpcFields,
+        OffsetResponseHeader, QueryMessageRequestHeader, RecallMessageRequestHeader, RpcFields,
         SearchOffsetRequestHeader, TopicFields, ViewMessageRequestHeader,
     },
     message::{BodyLimits, MessageExt, MessageId, OffsetMessageId, decode_messages, property},
@@ -39,10 +39,8 @@ impl Producer {
         let core = self.shared.client.core();
         let deadline = self.deadline();
         let route = self.route_of(topic, deadline).await?;
-        for queue in route.publish_queues().chunk_by(|a, b| a.broker_name == b.broker_name) {
-            if let Some(queue) = queue.first() {
-                core.meet(&queue.broker_name, deadline).await?;
-            }
+        for broker_name in route.publish_brokers() {
+            core.meet(broker_name, deadline).await?;
         }
         Ok(())
     }
@@ -79,9 +77,7 @@ impl Producer {
             queue_id: queue.queue_id,
             shared: named(queue),
         };
-        let core = self.shared.client.core();
-        let answer = core.call_master(&queue.broker_name, &request, Bytes::new(), self.deadline());
-        Ok(answer.await?.header.offset)
+        self.offset(queue, &request).await
     }
 
     /// One past the offset of the last message of a queue.
@@ -101,9 +97,7 @@ impl Producer {
             shared: named(queue),
             ..GetMaxOffsetRequestHeader::default()
         };
-        let core = self.shared.client.core();
-        let answer = core.call_master(&queue.broker_name, &request, Bytes::new(), self.deadline());
-        Ok(answer.await?.header.offset)
+        self.offset(queue, &request).await
     }
 
     /// The offset of the first message of a queue that was stored at this time or later.
@@ -124,9 +118,18 @@ impl Producer {
             shared: named(queue),
             ..SearchOffsetRequestHeader::default()
         };
-        let core = self.shared.client.core();
-        let answer = core.call_master(&queue.broker_name, &request, Bytes::new(), self.deadline());
-        Ok(answer.await?.header.offset)
+        self.offset(queue, &request).await
+    }
+
+    async fn offset<R: Request<Response = OffsetResponseHeader>>(
+        &self,
+        queue: &MessageQueue,
+        request: &R,
+    ) -> Result<i64, Error> {
+        let (core, deadline) = (self.shared.client.core(), self.deadline());
+        core.routes.find(&core.wrap(&queue.topic), deadline).await?;
+        let address = core.preferred_address(&core.master_of(queue)?);
+        Ok(core.call(&address, request, Bytes::new(), deadline).await?.header.offset)
     }
 
     /// Reads a stored message.

@@ -195,7 +195,7 @@ impl Sending {
             tags: properties.get(property::TAGS).map(own),
             keys: properties.get(property::KEYS).map(own),
             store_host: core
-                .master(&receipt.queue().broker_name)
+                .master_of(receipt.queue())
                 .map_or(Cow::Borrowed(""), |address| own(&address)),
             body_length: i32::try_from(self.wire.plain_length).unwrap_or(i32::MAX),
             cost_time: i32::try_from(elapsed.as_millis()).unwrap_or(i32::MAX),
@@ -209,11 +209,9 @@ impl Sending {
     /// Makes sure that every broker of the topic knows this client.
     pub(super) async fn meet_brokers(&self) -> Result<(), Error> {
         let route = self.route().await?;
-        for queues in route.publish_queues().chunk_by(|a, b| a.broker_name == b.broker_name) {
-            if let Some(queue) = queues.first()
-                && let Err(cause) =
-                    self.producer.shared.client.core().meet(&queue.broker_name, self.deadline).await
-            {
+        let core = self.producer.shared.client.core();
+        for broker_name in route.publish_brokers() {
+            if let Err(cause) = core.meet(broker_name, self.deadline).await {
                 tracing::debug!(%cause, "a broker does not know this client");
             }
         }

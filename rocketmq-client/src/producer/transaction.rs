@@ -374,9 +374,7 @@ impl End {
         let core = shared.client.core();
         let deadline = Instant::now() + core.options.request_timeout;
         let (address, broker_name) = match &self.at {
-            Server::Broker(queue) => {
-                (core.master(&queue.broker_name)?, Some(Text::from(&queue.broker_name)))
-            }
+            Server::Broker(queue) => (core.master_of(queue)?, Some(Text::from(&queue.broker_name))),
             Server::Address(address) => (Arc::clone(address), None),
         };
         let confirmed = !self.asked && resolution != Resolution::Unknown;
