@@ -97,11 +97,10 @@ impl<'a, T: FnMut() -> usize> Turn<'a, T> {
     }
 }
 
-/// The queue that Java's hash selector chooses for a key: the hash's absolute value, modulo the number of queues
+/// The queue that Java's hash selector chooses for a key: the hash modulo the number of queues, without its sign
 /// (`client/producer/selector/SelectMessageQueueByHash.java`).
 pub fn queue_by_hash(queues: &[MessageQueue], hash: i32) -> Option<&MessageQueue> {
-    // The absolute value of the smallest i32 does not exist; Java takes 0 for it.
-    let index = usize::try_from(hash.checked_abs().unwrap_or(0)).ok()?;
+    let index = usize::try_from(hash.unsigned_abs()).ok()?;
     queues.get(index.checked_rem(queues.len())?)
 }
 
@@ -205,6 +204,7 @@ mod tests {
         };
         check("order-1", 2);
         check("order-2", 1);
-        assert_eq!(queue_by_hash(&queues, i32::MIN).map(|queue| queue.queue_id), Some(0));
+        let smallest = queue_by_hash(&queues, i32::MIN).map(|queue| queue.queue_id);
+        assert_eq!(smallest, Some(0), "two to the 31st, modulo four");
     }
 }

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod latency_fault;
+#[cfg(test)]
+mod selectors;
 // One reader for the vectors of every crate.
 #[cfg(test)]
 #[path = "../../../rocketmq-protocol/tests/vectors/reader.rs"]
