@@ -73,6 +73,40 @@ pub enum Consumption {
     },
 }
 
+/// How messages are popped from the queues that brokers say are to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PopOptions {
+    /// Whether brokers are asked which queues are this member's, and whether they are pulled or popped (`clientRebalance` is the
+    /// opposite). Default no.
+    pub enabled: bool,
+    /// Messages asked for with one pop (`popBatchNums`). Default 32, which is the most.
+    pub batch: u32,
+    /// How long popped messages are out of sight (`popInvisibleTime`). Default 60 s, 5 s to 5 min.
+    pub invisible: Duration,
+    /// Whether more time is asked for while a handler is at work. Default yes; Java lets its time run out.
+    pub renew: bool,
+    /// Messages of one queue that may be out; more are not popped then (`popThresholdForQueue`). Default 96.
+    pub limit: usize,
+    /// How long a broker may hold a pop that finds nothing. Default 15 s.
+    pub wait: Duration,
+    /// How much longer it may take to answer. Default 10 s.
+    pub answer_time: Duration,
+}
+
+impl PopOptions {
+    /// Java's numbers.
+    pub const JAVA: Self = Self {
+        enabled: false,
+        batch: 32,
+        invisible: Duration::from_secs(60),
+        renew: true,
+        limit: 96,
+        wait: Duration::from_secs(15),
+        answer_time: Duration::from_secs(10),
+    };
+}
+
 impl Consumption {
     /// What is vouched for is committed by itself.
     pub(crate) fn is_automatic(self) -> bool {
@@ -98,6 +132,8 @@ pub struct Config {
     pub assignment: Assignment,
     /// When a message counts as consumed. Default: once it is settled.
     pub consumption: Consumption,
+    /// Whether and how messages are popped. Default: they are pulled.
+    pub pop: PopOptions,
     /// Who gets a message. Default: one member.
     pub model: Model,
     /// In which order messages are handed out. Default: any.
@@ -182,6 +218,7 @@ impl Config {
             retries: true,
             assignment: Assignment::default(),
             consumption: Consumption::default(),
+            pop: PopOptions::JAVA,
             model: Model::Clustering,
             order: Order::Any,
             start_from: StartFrom::Last,
@@ -241,6 +278,16 @@ impl Config {
         if let Some(bytes) = self.topic_limits.bytes {
             range("topic_limits.bytes", bytes, 1, 102_400 << 20)?;
         }
+        if self.pop.enabled && self.order.is_strict() {
+            return Err(ConfigError::CannotPop("ordered"));
+        }
+        if self.pop.enabled && self.model != Model::Clustering {
+            return Err(ConfigError::CannotPop("broadcasting"));
+        }
+        range("pop.batch", self.pop.batch.into(), 1, 32)?;
+        range("pop.invisible (ms)", self.pop.invisible.as_millis() as u64, 5_000, 300_000)?;
+        duration("pop.wait (ms)", self.pop.wait, 0)?;
+        duration("pop.answer_time (ms)", self.pop.answer_time, 1)?;
         range("max_redeliveries", self.max_redeliveries.into(), 0, i32::MAX as u64)?;
         range("pull_interval (ms)", self.pull_interval.as_millis() as u64, 0, 65_535)?;
         range("run", self.run as u64, 1, 1_024)?;
@@ -301,6 +348,14 @@ mod tests {
         check(|_| {}, Ok(()));
         check(|config| config.group = " ".into(), Err("group is blank"));
         check(|config| config.client_id = "".into(), Err("client_id is blank"));
+        check(|config| config.pop.enabled = true, Ok(()));
+        check(
+            |config| {
+                config.pop.enabled = true;
+                config.model = Model::Broadcasting;
+            },
+            Err("broadcasting groups cannot pop"),
+        );
         check(|config| config.pull_batch = 1_024, Ok(()));
         check(|config| config.pull_batch = 0, Err("pull_batch is 0, not between 1 and 1024"));
         check(

@@ -9,6 +9,9 @@ pub enum ConfigError {
     /// A name is empty or blank.
     #[error("{0} is blank")]
     Blank(&'static str),
+    /// Queues that are popped are neither leased nor read by every member.
+    #[error("{0} groups cannot pop")]
+    CannotPop(&'static str),
     /// A number is out of its range.
     #[error("{option} is {value}, not between {least} and {most}")]
     Range {

@@ -4,6 +4,7 @@ mod assigning;
 mod closing;
 mod committing;
 mod leasing;
+mod popping;
 mod rebalancing;
 mod vouching;
 
@@ -151,6 +152,26 @@ impl ConsumerGroup {
                     queue.pulled(ctx, pull.sequence, answer);
                 });
             }
+            Input::Assignment { topic, answer } => self.assignment(now, &topic, answer),
+            Input::Popped { pop, answer } => {
+                self.answered(now, pop.epoch, |queue, ctx| {
+                    queue.with_popping(ctx, |popping, tenure, ctx| {
+                        popping.popped(tenure, ctx, pop.sequence, answer);
+                    });
+                });
+            }
+            Input::Acked { epoch, answer } => {
+                self.answered(now, epoch, |queue, ctx| {
+                    queue.with_popping(ctx, |popping, _, ctx| popping.acked(ctx, answer));
+                });
+            }
+            Input::Reappears { delivery, answer } => {
+                self.answered(now, delivery.epoch, |queue, ctx| {
+                    queue.with_popping(ctx, |popping, tenure, ctx| {
+                        popping.reappears(tenure, ctx, delivery.offset, answer);
+                    });
+                });
+            }
             Input::Settled(settlements) => self.settled(now, settlements),
             Input::SentBack { delivery, answer } => {
                 let offset = delivery.offset;
@@ -230,6 +251,9 @@ impl ConsumerGroup {
                 continue;
             }
             let deliveries = match self.config.consumption {
+                Consumption::Settled if matches!(queue.stage, Stage::Popping(_)) => {
+                    self.take_popped(now, slot, max)
+                }
                 Consumption::Settled => {
                     let epoch = queue.tenure.epoch;
                     let Some(ledger) = queue.ledger_mut() else { continue };
@@ -316,6 +340,7 @@ impl ConsumerGroup {
                     for settlement in of_queue {
                         queue.settle(ctx, *settlement);
                     }
+                    queue.after_settling(ctx);
                 });
             } else {
                 self.counters.late_settlements += of_queue.len() as u64;
@@ -330,6 +355,7 @@ impl ConsumerGroup {
                 if let Stage::Reading(reading) = &mut queue.stage {
                     reading.look_if_off(&queue.tenure, ctx);
                 }
+                queue.after_settling(ctx);
             });
         }
     }
@@ -422,6 +448,7 @@ impl ConsumerGroup {
         while let Some(slot) = self.budget.first_in_line() {
             let waits = self.touch(now, slot, |queue, ctx| match &mut queue.stage {
                 Stage::Reading(reading) => reading.look_if_budget(&queue.tenure, ctx),
+                Stage::Popping(popping) => popping.look_if_budget(&queue.tenure, ctx),
                 Stage::Acquiring(_) | Stage::Revoking(_) => false,
             });
             if waits == Some(true) {
@@ -461,6 +488,7 @@ fn is_news(input: &Input) -> bool {
         | Input::Members { .. }
         | Input::Subscribe(_)
         | Input::Unsubscribe { .. }
+        | Input::Assignment { .. }
         | Input::Assign(_)
         | Input::Vouch(_)
         | Input::Commit
@@ -473,6 +501,9 @@ fn is_news(input: &Input) -> bool {
         | Input::StartOffset { .. }
         | Input::Pulled { .. }
         | Input::Settled(_)
+        | Input::Popped { .. }
+        | Input::Acked { .. }
+        | Input::Reappears { .. }
         | Input::SentBack { .. }
         | Input::Committed { .. }
         | Input::Locked { .. }

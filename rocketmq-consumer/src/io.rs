@@ -10,10 +10,11 @@ use rocketmq_protocol::{
     body::SubscriptionData,
     code::ResponseCode,
     message::{MessageExt, Undecodable},
+    pop::Receipt,
 };
 use rocketmq_route::MessageQueue;
 
-use crate::{delivery::Delivery, rebalance::AllocateError, snapshot::Activity};
+use crate::{delivery::Delivery, pop::Popped, rebalance::AllocateError, snapshot::Activity};
 
 /// The time, as the caller reads it once per call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +135,34 @@ pub enum Input {
         /// What came. `Refused` is for codes that are no [`PullStatus`].
         answer: Result<PullAnswer, Failure>,
     },
+    /// Answer to [`Action::QueryAssignment`].
+    Assignment {
+        /// The topic that was asked about.
+        topic: Arc<str>,
+        /// This member's queues, if the broker can tell. `None`: it cannot, and what was assigned stays.
+        answer: Result<Option<Vec<Assigned>>, Failure>,
+    },
+    /// Answer to [`Action::Pop`].
+    Popped {
+        /// The pop that was answered.
+        pop: PullToken,
+        /// What came, which may be nothing.
+        answer: Result<Vec<Popped>, Failure>,
+    },
+    /// Answer to [`Action::Ack`].
+    Acked {
+        /// The queue's tenure.
+        epoch: Epoch,
+        /// Whether the broker took them.
+        answer: Result<(), Failure>,
+    },
+    /// Answer to [`Action::Reappear`].
+    Reappears {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Its receipt from now on.
+        answer: Result<Receipt, Failure>,
+    },
     /// What became of deliveries that [`take`](crate::ConsumerGroup::take) had handed out, in any order.
     Settled(Vec<Settlement>),
     /// Answer to [`Action::SendBack`].
@@ -198,6 +227,15 @@ pub enum Input {
     },
     /// Answer to [`Action::Unregister`]. There is nothing to be done about a failure: brokers will notice by silence.
     Unregistered,
+}
+
+/// A queue that a broker has assigned to this member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// The queue; number −1 is any of the broker's.
+    pub queue: MessageQueue,
+    /// Whether it is to be popped. Otherwise it is pulled.
+    pub popped: bool,
 }
 
 /// What somebody vouches for.
@@ -355,6 +393,24 @@ pub enum Action {
         /// When the answer is no longer expected.
         deadline: Instant,
     },
+    /// Ask any broker of a topic for this member's queues (`QUERY_ASSIGNMENT`): [`Input::Assignment`].
+    QueryAssignment {
+        /// The topic.
+        topic: Arc<str>,
+        /// The broker.
+        broker: Arc<str>,
+        /// The strategy by which it is to share queues that are pulled.
+        strategy: Arc<str>,
+        /// When the answer is no longer expected.
+        deadline: Instant,
+    },
+    /// Pop: [`Input::Popped`].
+    Pop(PopPlan),
+    /// Tell the broker that popped messages are consumed (`ACK_MESSAGE`, `BATCH_ACK_MESSAGE`): [`Input::Acked`]. There is one
+    /// at a time for a queue.
+    Ack(PopAck),
+    /// Have a popped message come again after a while (`CHANGE_MESSAGE_INVISIBLETIME`): [`Input::Reappears`].
+    Reappear(Reappearance),
     /// Pull: [`Input::Pulled`].
     Pull(PullPlan),
     /// The answer to this pull is not wanted any more. One that arrives all the same is ignored, and counted.
@@ -440,6 +496,55 @@ pub struct PullPlan {
     pub sub_version: i64,
     /// The subscription, if the request is to carry it; otherwise the broker uses the one from the heartbeat.
     pub subscription: Option<Arc<SubscriptionData>>,
+    /// When the answer is no longer expected.
+    pub deadline: Instant,
+}
+
+/// One pop to send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PopPlan {
+    /// Its name.
+    pub pop: PullToken,
+    /// The queue; number −1 is any of the broker's.
+    pub queue: MessageQueue,
+    /// At most so many messages.
+    pub max_messages: u32,
+    /// How long nobody else gets them.
+    pub invisible: Duration,
+    /// How long the broker may hold the pop until there is something.
+    pub wait: Duration,
+    /// Where a group without an offset begins: at the first message rather than behind the last.
+    pub from_first: bool,
+    /// What is wanted.
+    pub subscription: Arc<SubscriptionData>,
+    /// When the answer is no longer expected.
+    pub deadline: Instant,
+}
+
+/// Popped messages that are consumed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PopAck {
+    /// The tenure of the queue that they were popped from.
+    pub epoch: Epoch,
+    /// That queue, and so their topic and broker.
+    pub queue: MessageQueue,
+    /// Which they are.
+    pub receipts: Vec<Receipt>,
+    /// When the answer is no longer expected.
+    pub deadline: Instant,
+}
+
+/// A popped message that is to come again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reappearance {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The queue that it was popped from.
+    pub queue: MessageQueue,
+    /// Which it is.
+    pub receipt: Receipt,
+    /// When, from now.
+    pub after: Duration,
     /// When the answer is no longer expected.
     pub deadline: Instant,
 }

@@ -101,15 +101,15 @@ mod subscriptions;
 mod testing;
 mod timer;
 
-pub use config::{Assignment, Config, Consumption, Model, Order};
+pub use config::{Assignment, Config, Consumption, Model, Order, PopOptions};
 pub use delivery::{Batch, Delivery};
 pub use error::ConfigError;
 pub use flow::{Limits, Pressure, TopicLimits, Usage};
 pub use group::ConsumerGroup;
 pub use io::{
-    Action, CloseReport, CommitId, DeliveryId, Epoch, Event, Failure, Input, LeaseLoss, Leftovers,
-    LockId, MoveCause, Now, OffsetCommit, Outcome, PullAnswer, PullPlan, PullStatus, PullToken,
-    Seek, SendBack, Settlement, Stored, Vouch,
+    Action, Assigned, CloseReport, CommitId, DeliveryId, Epoch, Event, Failure, Input, LeaseLoss,
+    Leftovers, LockId, MoveCause, Now, OffsetCommit, Outcome, PopAck, PopPlan, PullAnswer,
+    PullPlan, PullStatus, PullToken, Reappearance, Seek, SendBack, Settlement, Stored, Vouch,
 };
 pub use offsets::StartFrom;
 pub use pull::Rest;

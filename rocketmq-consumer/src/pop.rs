@@ -10,7 +10,7 @@
 //!
 //! Nothing here waits or remembers: it reads answers, and says what to ask for next.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use rocketmq_protocol::{
     Text,
@@ -23,13 +23,24 @@ use rocketmq_protocol::{
 };
 
 /// One popped message, or bytes that should have been one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Popped {
     /// The message. One that comes again shows the topic that it was first sent to.
     pub content: Result<MessageExt, Undecodable>,
     /// What settles it. Absent if its bytes do not even say where it lies: it comes again, and nobody can stop it.
     pub receipt: Option<Receipt>,
+}
+
+/// Bodies may be personal: they are not shown.
+impl fmt::Debug for Popped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.receipt {
+            Some(receipt) => write!(f, "[{receipt}]")?,
+            None => f.write_str("[no receipt]")?,
+        }
+        f.write_str(if self.content.is_err() { " (poison)" } else { "" })
+    }
 }
 
 /// Puts receipts to the messages of an answer of `broker` (`client/impl/MQClientAPIImpl.java`, `processPopResponse`).

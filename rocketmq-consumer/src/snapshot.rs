@@ -86,6 +86,8 @@ pub struct QueueSnapshot {
     pub committed_offset: Option<i64>,
     /// First and one past the last offset at the broker, when it last answered.
     pub broker_range: Option<(i64, i64)>,
+    /// Messages popped and not settled; absent of a queue that is pulled.
+    pub unacknowledged: Option<usize>,
     /// Messages pulled and not settled.
     pub cached_messages: usize,
     /// Their bytes.
@@ -171,7 +173,7 @@ impl QueueSnapshot {
         let taken = window.map(|window| window.taken_extent()).unwrap_or_default();
         let reading = match &queue.stage {
             Stage::Reading(reading) => Some(reading),
-            Stage::Acquiring(_) | Stage::Revoking(_) => None,
+            Stage::Acquiring(_) | Stage::Revoking(_) | Stage::Popping(_) => None,
         };
         Self {
             queue: queue.tenure.queue.clone(),
@@ -181,6 +183,10 @@ impl QueueSnapshot {
             commit_offset: queue.ledger().and_then(|ledger| ledger.position()),
             committed_offset: queue.ledger().and_then(|ledger| ledger.committed),
             broker_range: reading.and_then(|reading| reading.range),
+            unacknowledged: match &queue.stage {
+                Stage::Popping(popping) => Some(popping.unacknowledged()),
+                _ => None,
+            },
             cached_messages: usage.messages,
             cached_bytes: usage.bytes,
             cached_min_offset: extent.first,
@@ -208,13 +214,18 @@ impl Activity {
             Stage::Acquiring(Acquiring::AskingStored { .. }) => Self::AskingStoredOffset,
             Stage::Acquiring(Acquiring::AskingStart { .. }) => Self::AskingStartOffset,
             Stage::Reading(reading) if reading.halted => Self::Halted,
-            Stage::Reading(reading) => match reading.pull {
-                Pull::Off => Self::Paused,
-                Pull::InFlight { .. } => Self::Pulling,
-                Pull::NoRoom(pressure) => Self::NoRoom(pressure),
-                Pull::Resting { why, .. } => Self::Resting(why),
-            },
+            Stage::Reading(reading) => Self::of_pull(reading.pull),
+            Stage::Popping(popping) => Self::of_pull(popping.pop),
             Stage::Revoking(_) => Self::Revoking,
+        }
+    }
+
+    fn of_pull(pull: Pull) -> Self {
+        match pull {
+            Pull::Off => Self::Paused,
+            Pull::InFlight { .. } => Self::Pulling,
+            Pull::NoRoom(pressure) => Self::NoRoom(pressure),
+            Pull::Resting { why, .. } => Self::Resting(why),
         }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Topic {
     pub(crate) settled: Option<Question>,
     /// How many queues of it are held.
     pub(crate) held: usize,
+    /// A broker has said that it is to be popped.
+    pub(crate) popped: bool,
 }
 
 /// What an allocation depends on. Compared by identity: the lists are kept while they do not change.
@@ -56,7 +58,8 @@ impl Subscriptions {
             topic.version = version;
             return None;
         }
-        let topic = Topic { announced: data, version, queues: None, settled: None, held: 0 };
+        let topic =
+            Topic { announced: data, version, queues: None, settled: None, held: 0, popped: false };
         self.topics.insert(Arc::clone(&name), topic);
         Some(name)
     }

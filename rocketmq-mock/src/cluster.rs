@@ -437,6 +437,13 @@ impl MockCluster {
         self.shared.world().brokers.get(broker)?.broker.stored_offset(group, topic, queue_id)
     }
 
+    /// Has brokers tell a group that asks to pop a topic, or to pull it as if nothing had been said.
+    pub fn set_pop_mode(&self, topic: &str, group: &str, pop: bool) {
+        for seat in self.shared.world().brokers.values_mut() {
+            seat.broker.set_pop_mode(topic, group, pop);
+        }
+    }
+
     /// How many messages a group has popped from a broker and neither acknowledged nor lost to time.
     pub fn popped(&self, broker: &str, group: &str) -> usize {
         self.shared.world().brokers.get(broker).map_or(0, |seat| seat.broker.popped(group))

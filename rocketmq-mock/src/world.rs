@@ -5,10 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use rocketmq_protocol::{Command, code::ResponseCode};
+use rocketmq_protocol::{
+    Command,
+    body::{self, QueryAssignmentRequestBody},
+    code::{RequestCode, ResponseCode},
+};
 
 use crate::{
-    broker::{Broker, Outgoing, Peer, answer},
+    broker::{Broker, Outgoing, Peer, Refusal, answer},
     faults::Faults,
     name_server,
     users::Users,
@@ -81,11 +85,29 @@ impl World {
                 let command = name_server::handle(heard, &self.advertised, request);
                 vec![Outgoing { to: from, command }]
             }
+            Server::Broker(name) if request.request_code() == RequestCode::QUERY_ASSIGNMENT => {
+                self.assignment(name, from, request)
+            }
             Server::Broker(name) => self
                 .brokers
                 .get_mut(name)
                 .map_or_else(Vec::new, |seat| seat.broker.handle(now, from, request)),
         }
+    }
+
+    /// A broker assigns queues of all brokers.
+    fn assignment(&self, server: &str, from: Peer, request: &Command) -> Vec<Outgoing> {
+        let Some(seat) = self.brokers.get(server) else { return Vec::new() };
+        let asked = body::decode::<QueryAssignmentRequestBody>(&request.body);
+        let command = match asked.map_err(Refusal::from) {
+            Ok(asked) => {
+                let up = self.brokers.values().filter(|seat| seat.up);
+                let queues = up.flat_map(|seat| seat.broker.read_queues(&asked.topic)).collect();
+                seat.broker.query_assignment(request, &asked, queues)
+            }
+            Err(refusal) => refusal.to_answer(request),
+        };
+        vec![Outgoing { to: from, command }]
     }
 
     pub(crate) fn count_connection(&mut self, server: &Server) {

@@ -87,6 +87,29 @@ impl PushConsumerBuilder {
     }
 }
 
+/// What only unordered consumers can do.
+impl PushConsumerBuilder {
+    /// Lets brokers decide which queues are this member's, and whether they are pulled or popped: what an operator has set for the topic
+    /// and the group (`mqadmin setConsumeMode`), pulling if nobody has. Default: members share queues out among themselves, and pull.
+    ///
+    /// Popped messages are acknowledged one by one, so that a slow one holds no other back and members need not hold queues. A handler
+    /// that takes long has [more time](Self::pop_invisible) asked for. What fails comes again after 10 s, 30 s, 1 min, … 2 h; what fails
+    /// too often goes to the dead letters. Brokers before 5.0 are pulled from.
+    #[doc(alias = "setClientRebalance")]
+    pub fn pop(mut self) -> Self {
+        self.config.pop.enabled = true;
+        self
+    }
+
+    /// For how long popped messages are out of sight for others, and for how long more each time that this is renewed. Default 60 s, as
+    /// in Java; 5 s to 5 min.
+    #[doc(alias = "setPopInvisibleTime")]
+    pub fn pop_invisible(mut self, time: Duration) -> Self {
+        self.config.pop.invisible = time;
+        self
+    }
+}
+
 impl PushConsumerBuilder<Ordered> {
     /// Whether [`Ack`](super::OrderedOutcome::Ack) is final. Default yes; otherwise messages that were acknowledged come again
     /// until [`Commit`](super::OrderedOutcome::Commit) is said.

@@ -93,8 +93,8 @@ pub(super) struct Introduction {
 pub(super) enum Pull {
     /// A row of its connection's table.
     Row(Submitted),
-    /// Waits for the connection.
-    Dialling(AbortHandle),
+    /// A task: one that waits for the connection, or a pop, of which there are few.
+    Task(AbortHandle),
 }
 
 /// How a question of the driver's ended.
@@ -128,7 +128,12 @@ impl<P: Portion> Driver<P> {
                 self.rates.sample(now.monotonic, self.machine.snapshot().topics);
             }
             match wake {
-                Wake::Finished(Finished::Answered(input)) => self.machine.handle(now, input),
+                Wake::Finished(Finished::Answered(input)) => {
+                    if let Input::Popped { pop, .. } = &input {
+                        self.pulls.remove(pop);
+                    }
+                    self.machine.handle(now, input);
+                }
                 Wake::Finished(Finished::Connected(plan)) => self.pull(plan),
                 Wake::Pulled(pull, answer) => self.pulled(now, pull, answer),
                 Wake::News(news) => self.news(now, news),
@@ -273,6 +278,11 @@ impl<P: Portion> Driver<P> {
                 Action::UnwatchRoute { topic: _ } => {}
                 Action::Heartbeat => self.announce(),
                 Action::Pull(plan) => self.pull(plan),
+                Action::Pop(plan) => {
+                    let (pop, answer) = (plan.pop, self.requests.popping(plan));
+                    let task = self.questions.spawn(async { Finished::Answered(answer.await) });
+                    self.pulls.insert(pop, Pull::Task(task));
+                }
                 Action::CancelPull { pull } => self.cancel(pull),
                 Action::Event(event) => self.event(event),
                 question => self.ask(question),
@@ -331,7 +341,7 @@ impl<P: Portion> Driver<P> {
                 Err(error) => pull_failed(token, pull_failure(&error)),
             }
         });
-        self.pulls.insert(token, Pull::Dialling(task));
+        self.pulls.insert(token, Pull::Task(task));
     }
 
     /// Told like any other answer: the machine is not to be called from within its own actions.
@@ -342,7 +352,7 @@ impl<P: Portion> Driver<P> {
     fn cancel(&mut self, pull: PullToken) {
         match self.pulls.remove(&pull) {
             Some(Pull::Row(row)) => _ = row.cancel(),
-            Some(Pull::Dialling(task)) => task.abort(),
+            Some(Pull::Task(task)) => task.abort(),
             None => {}
         }
     }

@@ -3,26 +3,35 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use rocketmq_consumer::pop::{self, Popped};
+use rocketmq_consumer::{
+    Assigned, Failure, Input, PopAck, PopPlan as Plan, Reappearance,
+    pop::{self, Popped},
+};
 use rocketmq_protocol::{
     Text,
-    body::{self, BatchAck, BatchAckMessageRequestBody, SubscriptionData},
+    body::{
+        self, BatchAck, BatchAckMessageRequestBody, MessageRequestMode, QueryAssignmentRequestBody,
+        QueryAssignmentResponseBody, SubscriptionData,
+    },
     code::ResponseCode,
     header::{
         AckMessageRequestHeader, BatchAckMessageRequestHeader, ChangeInvisibleTimeRequestHeader,
-        NotificationRequestHeader, PopMessageRequestHeader,
+        NotificationRequestHeader, PopMessageRequestHeader, QueryAssignmentRequestHeader,
     },
     message::decode_messages,
     pop::Receipt,
 };
 use rocketmq_route::MessageQueue;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
-use super::requests::{Requests, to_broker, towards};
-use crate::{Error, ErrorKind};
+use super::requests::{Requests, failure, to_broker, towards};
+use crate::{Error, ErrorKind, client::unknown_broker};
 
 /// Takes from any queue of a broker.
 pub(super) const ANY_QUEUE: i32 = -1;
+
+/// When a message that nobody waits for is to come again.
+const GIVEN_BACK_AFTER: Duration = Duration::from_millis(500);
 
 /// What a pop asks for.
 pub(super) struct PopPlan<'a> {
@@ -191,6 +200,108 @@ impl Requests {
         let broker = &receipt.broker_name;
         let answer = self.core.call_master(broker, &request, Bytes::new(), deadline).await?;
         Ok(pop::changed(receipt, &answer.header))
+    }
+}
+
+/// For a machine: each ends in the input it answers.
+impl Requests {
+    /// Pops. A broker cannot be told that nobody waits any more: what it hands out to nobody is given back, or it would be out of
+    /// sight until its time is over.
+    pub(super) fn popping(&self, plan: Plan) -> impl Future<Output = Input> + Send + 'static {
+        let (pop, topic) = (plan.pop, plan.queue.topic.clone());
+        let (requests, tasks) = (self.clone(), self.core.tasks.clone());
+        let (answered, answer) = oneshot::channel();
+        let work = async move {
+            if let Err(input) = answered.send(requests.popped(plan).await) {
+                requests.give_back(&topic, input).await;
+            }
+        };
+        let work = async move {
+            tokio::select! {
+                () = work => {}
+                () = tasks.cancelled() => {}
+            }
+        };
+        self.core.tasks.spawn("pop", work);
+        async move {
+            let gone = |_| Input::Popped { pop, answer: Err(Failure::Unanswered) };
+            answer.await.unwrap_or_else(gone)
+        }
+    }
+
+    async fn give_back(&self, topic: &str, input: Input) {
+        let Input::Popped { answer: Ok(popped), .. } = input else { return };
+        for receipt in popped.iter().filter_map(|popped| popped.receipt.as_ref()) {
+            let deadline = Instant::now() + self.core.options.request_timeout;
+            let ticket = Ticket { topic, receipt };
+            if let Err(cause) = self.change_invisible(&ticket, GIVEN_BACK_AFTER, deadline).await {
+                tracing::debug!(%receipt, %cause, "a message that nobody waits for comes again later");
+            }
+        }
+    }
+
+    async fn popped(&self, plan: Plan) -> Input {
+        let asked = PopPlan {
+            queue: &plan.queue,
+            max_messages: plan.max_messages,
+            invisible: plan.invisible,
+            wait: plan.wait,
+            from_first: plan.from_first,
+            subscription: &plan.subscription,
+            attempt: None,
+        };
+        let answer = self.pop(&asked, plan.deadline.into()).await;
+        Input::Popped { pop: plan.pop, answer: answer.map_err(failure) }
+    }
+
+    pub(super) async fn acknowledged(&self, plan: PopAck) -> Input {
+        let ticket = |receipt| Ticket { topic: &plan.queue.topic, receipt };
+        let tickets: Vec<_> = plan.receipts.iter().map(ticket).collect();
+        let broker = &plan.queue.broker_name;
+        let answer = self.ack_together(broker, &tickets, plan.deadline.into()).await;
+        Input::Acked { epoch: plan.epoch, answer: answer.map_err(failure) }
+    }
+
+    pub(super) async fn reappears(&self, plan: Reappearance) -> Input {
+        let ticket = Ticket { topic: &plan.queue.topic, receipt: &plan.receipt };
+        let answer = self.change_invisible(&ticket, plan.after, plan.deadline.into()).await;
+        Input::Reappears { delivery: plan.delivery, answer: answer.map_err(failure) }
+    }
+
+    /// This member's queues of a topic, as a broker shares them out. `None`: it cannot say.
+    pub(super) async fn assignment(
+        &self,
+        topic: &str,
+        broker: &str,
+        strategy: &str,
+        deadline: Instant,
+    ) -> Result<Option<Vec<Assigned>>, Error> {
+        let question = QueryAssignmentRequestBody {
+            client_id: self.core.id.to_string(),
+            consumer_group: self.group.to_string(),
+            strategy_name: strategy.to_owned(),
+            topic: topic.to_owned(),
+            ..QueryAssignmentRequestBody::default()
+        };
+        let table = self.core.routes.table();
+        let address = table.reader(broker, 0).map(|(_, address)| address.clone());
+        drop(table);
+        let address = address.ok_or_else(|| unknown_broker(broker))?;
+        let request = QueryAssignmentRequestHeader {};
+        let answer = self.core.call(&address, &request, body::encode(&question), deadline).await?;
+        let answer: QueryAssignmentResponseBody = body::decode(&answer.body).map_err(|error| {
+            Error::new(ErrorKind::Protocol, "an assignment that cannot be read").with_source(error)
+        })?;
+        let assigned = |it: body::MessageQueueAssignment| Assigned {
+            queue: MessageQueue::new(
+                it.message_queue.topic,
+                it.message_queue.broker_name,
+                it.message_queue.queue_id,
+            ),
+            popped: it.mode == MessageRequestMode::Pop,
+        };
+        let assignments = answer.message_queue_assignments;
+        Ok(assignments.map(|all| all.into_iter().map(assigned).collect()))
     }
 }
 

@@ -35,6 +35,9 @@ impl Requests {
         let asked = matches!(
             action,
             Action::QueryMembers { .. }
+                | Action::QueryAssignment { .. }
+                | Action::Ack(_)
+                | Action::Reappear(_)
                 | Action::QueryStoredOffset { .. }
                 | Action::QueryStartOffset { .. }
                 | Action::SendBack(_)
@@ -53,6 +56,12 @@ impl Requests {
                 let answer = self.members(&broker, deadline.into()).await;
                 Input::Members { broker, answer: answer.map_err(failure) }
             }
+            Action::QueryAssignment { topic, broker, strategy, deadline } => {
+                let answer = self.assignment(&topic, &broker, &strategy, deadline.into()).await;
+                Input::Assignment { topic, answer: answer.map_err(failure) }
+            }
+            Action::Ack(plan) => self.acknowledged(plan).await,
+            Action::Reappear(plan) => self.reappears(plan).await,
             Action::QueryStoredOffset { queue, epoch, deadline } => {
                 let answer = self.stored_offset(&queue, deadline.into()).await;
                 Input::StoredOffset { epoch, answer: answer.map_err(failure) }
@@ -232,7 +241,7 @@ pub(super) fn pull_failure(error: &CallError) -> Failure {
 }
 
 /// What a failed request means to the machine.
-fn failure(error: Error) -> Failure {
+pub(super) fn failure(error: Error) -> Failure {
     tracing::debug!(cause = %error, "a request of a consumer failed");
     match error.response_code() {
         Some(code) => Failure::Refused(code),

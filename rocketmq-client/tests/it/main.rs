@@ -10,6 +10,7 @@ mod hooks;
 mod later;
 mod lite_pull;
 mod name_servers;
+mod pop_push;
 mod pull;
 mod push;
 mod questions;

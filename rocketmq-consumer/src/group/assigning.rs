@@ -44,7 +44,7 @@ impl ConsumerGroup {
             }
             self.touch(now, slot, |queue, ctx| match &mut queue.stage {
                 Stage::Reading(reading) if !paused => reading.look_if_off(&queue.tenure, ctx),
-                _ => {}
+                _ => queue.after_settling(ctx),
             });
         }
     }

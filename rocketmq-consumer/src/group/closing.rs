@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use super::ConsumerGroup;
 use crate::{
     config::Consumption,
-    io::{Action, CloseReport, Event, Leftovers, Now},
-    queue::{ANSWER_GRACE, Revoking, Stage},
+    io::{Action, CloseReport, Event, Now},
+    queue::{ANSWER_GRACE, Queue},
 };
 
 /// How far the group has come on its way out.
@@ -74,14 +74,15 @@ impl ConsumerGroup {
     /// Takes every step whose condition is met.
     pub(super) fn go_on_closing(&mut self, now: Now) {
         if let Phase::Draining { until } = self.phase
-            && (until <= now.monotonic || self.all_leaving(|queue| queue.is_drained(now.monotonic)))
+            && (until <= now.monotonic
+                || self.queues.iter().all(|queue| queue.is_drained(now.monotonic)))
         {
             self.phase = Phase::Committing { until: now.monotonic + self.config.request_timeout };
             self.committer.want_all();
             self.flush_commits(now);
         }
         if let Phase::Committing { until } = self.phase
-            && (until <= now.monotonic || self.all_leaving(Revoking::is_committed))
+            && (until <= now.monotonic || self.queues.iter().all(Queue::is_committed))
         {
             self.release_all(now);
         }
@@ -97,20 +98,10 @@ impl ConsumerGroup {
         }
     }
 
-    fn all_leaving(&self, is_so: impl Fn(&Revoking) -> bool) -> bool {
-        self.queues.iter().all(|queue| match &queue.stage {
-            Stage::Revoking(revoking) => is_so(revoking),
-            Stage::Acquiring(_) | Stage::Reading(_) => true,
-        })
-    }
-
     fn release_all(&mut self, now: Now) {
         let mut report = CloseReport::default();
         for slot in self.queues.slots() {
-            let left = match self.queues.get(slot).map(|queue| &queue.stage) {
-                Some(Stage::Revoking(revoking)) => revoking.leftovers(),
-                _ => Leftovers::default(),
-            };
+            let left = self.queues.get(slot).map(Queue::leftovers).unwrap_or_default();
             report.undelivered += left.undelivered;
             report.unsettled += left.unsettled;
             report.uncommitted += usize::from(left.position.is_some() && !left.committed);

@@ -13,7 +13,7 @@ use crate::{
     config::{Assignment, Model},
     delivery::Claim,
     io::{Action, Event, Failure, Leftovers, Now},
-    queue::{ANSWER_GRACE, Acquiring, Lease, Stage},
+    queue::{ANSWER_GRACE, Acquiring, Lease, Popping, Stage},
     rebalance::{AllocateError, Plan, Questions, Share, Verdict, choose_brokers},
     subscriptions::{Question, Topic},
     timer::TimerKey,
@@ -86,6 +86,9 @@ impl ConsumerGroup {
         if self.config.model == Model::Broadcasting {
             self.round.begin(now.monotonic, Questions::new(), now.monotonic);
             return self.take_all(now);
+        }
+        if self.config.pop.enabled {
+            return self.ask_for_assignments(now);
         }
         let topics = self.subscriptions.iter().filter_map(|(name, topic)| {
             topic.queues.as_deref().filter(|queues| !queues.is_empty()).map(|queues| (name, queues))
@@ -246,13 +249,18 @@ impl ConsumerGroup {
         let leased = self.config.order.is_strict() && self.config.model == Model::Clustering;
         let lease = if leased { Lease::Wanted } else { Lease::Unneeded };
         let claim = Claim::new(now.monotonic, leased.then_some(now.monotonic));
-        let acquiring = Acquiring::at(now.monotonic + delay);
-        let epoch = self.queues.insert(queue, acquiring, lease, claim);
+        let popped = self.subscriptions.topic(&queue.topic).is_some_and(|topic| topic.popped);
+        let stage = if popped {
+            Stage::Popping(Popping::new(self.config.pop))
+        } else {
+            Stage::Acquiring(Acquiring::at(now.monotonic + delay))
+        };
+        let epoch = self.queues.insert(queue, stage, lease, claim);
         self.committer.add(&broker, epoch.slot);
         self.touch(now, epoch.slot, |queue, ctx| queue.timeout(ctx));
     }
 
-    fn end_round(&mut self, now: Now) {
+    pub(super) fn end_round(&mut self, now: Now) {
         if !self.round.is_complete() {
             return;
         }
@@ -306,14 +314,11 @@ impl ConsumerGroup {
             return;
         }
         for slot in self.revoking.clone() {
-            let Some(Stage::Revoking(revoking)) = self.queues.get(slot).map(|queue| &queue.stage)
-            else {
-                continue;
-            };
-            if revoking.is_done(now.monotonic) {
-                let left = revoking.leftovers();
+            let Some(queue) = self.queues.get(slot) else { continue };
+            if queue.is_done(now.monotonic) {
+                let left = queue.leftovers();
                 self.release(slot, left);
-            } else if revoking.is_drained(now.monotonic) {
+            } else if queue.is_drained(now.monotonic) {
                 self.want_commit(slot);
             }
         }

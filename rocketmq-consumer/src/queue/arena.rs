@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rocketmq_route::MessageQueue;
 
-use super::{Acquiring, Lease, Queue, Stage, Tenure};
+use super::{Lease, Queue, Stage, Tenure};
 use crate::{delivery::Claim, io::Epoch};
 
 /// Queues in slots that are used again. A slot counts its tenures, so an epoch names one queue for all time.
@@ -26,7 +26,7 @@ impl Queues {
     pub(crate) fn insert(
         &mut self,
         queue: MessageQueue,
-        acquiring: Acquiring,
+        stage: Stage,
         lease: Lease,
         claim: Arc<Claim>,
     ) -> Epoch {
@@ -41,7 +41,6 @@ impl Queues {
         let epoch = Epoch { slot, tenure };
         self.by_name.insert(queue.clone(), slot);
         let tenure = Tenure { queue, epoch, claim };
-        let stage = Stage::Acquiring(acquiring);
         let queue =
             Queue { tenure, stage, lease, in_line: false, paused: false, vouched_early: None };
         self.slots[slot as usize] = Slot::Used(Box::new(queue));

@@ -10,6 +10,7 @@ mod acquiring;
 mod arena;
 mod lease;
 mod ledger;
+mod popping;
 mod reading;
 mod window;
 
@@ -21,6 +22,7 @@ pub(crate) use acquiring::Acquiring;
 pub(crate) use arena::Queues;
 pub(crate) use lease::Lease;
 pub(crate) use ledger::{ANSWER_GRACE, Ledger};
+pub(crate) use popping::Popping;
 pub(crate) use reading::{Move, Reading};
 pub use window::{Extent, Window};
 
@@ -66,6 +68,8 @@ pub(crate) enum Stage {
     Acquiring(Acquiring),
     Reading(Reading),
     Revoking(Revoking),
+    /// A life of its own: nothing has to be known before it begins.
+    Popping(Popping),
 }
 
 /// A queue that is being given up: nothing is pulled or handed out any more.
@@ -180,6 +184,20 @@ impl Queue {
         false
     }
 
+    /// Something has happened to a queue that is popped.
+    pub(crate) fn with_popping(
+        &mut self,
+        ctx: &mut Context<'_>,
+        apply: impl FnOnce(&mut Popping, &Tenure, &mut Context<'_>),
+    ) {
+        let Stage::Popping(popping) = &mut self.stage else {
+            ctx.counters.late_answers += 1;
+            return;
+        };
+        apply(popping, &self.tenure, ctx);
+        popping.wind_up(&self.tenure, ctx);
+    }
+
     /// A pull has been answered.
     pub(crate) fn pulled(
         &mut self,
@@ -206,7 +224,7 @@ impl Queue {
                 ctx.wishes.commit = true;
                 return self.begin(ctx, to, None);
             }
-            Stage::Acquiring(_) | Stage::Revoking(_) => return,
+            Stage::Acquiring(_) | Stage::Revoking(_) | Stage::Popping(_) => return,
         };
         let before = self.tenure.epoch;
         self.tenure.epoch.tenure = before.tenure.wrapping_add(1);
@@ -223,6 +241,10 @@ impl Queue {
 
     /// A handler is done, or gives back.
     pub(crate) fn settle(&mut self, ctx: &mut Context<'_>, settlement: Settlement) {
+        if let Stage::Popping(popping) = &mut self.stage {
+            let number = settlement.delivery.offset;
+            return popping.settle(&self.tenure, ctx, number, settlement.outcome);
+        }
         let is_valid = self.lease.is_valid(ctx.now.monotonic);
         if let Some(ledger) = self.stage.ledger_mut() {
             // Without a lease another member may be at it already.
@@ -244,14 +266,19 @@ impl Queue {
         offset: i64,
         answer: Result<(), Failure>,
     ) {
-        let Some(ledger) = self.stage.ledger_mut() else { return };
-        ledger.sent_back(&self.tenure, ctx, offset, answer);
+        if let Stage::Popping(popping) = &mut self.stage {
+            popping.sent_back(&self.tenure, ctx, offset, answer);
+        }
+        if let Some(ledger) = self.stage.ledger_mut() {
+            ledger.sent_back(&self.tenure, ctx, offset, answer);
+        }
         self.after_settling(ctx);
     }
 
-    fn after_settling(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn after_settling(&mut self, ctx: &mut Context<'_>) {
         match &mut self.stage {
             Stage::Acquiring(_) => {}
+            Stage::Popping(popping) => popping.wind_up(&self.tenure, ctx),
             Stage::Reading(reading) => reading.look_if_room(&self.tenure, ctx),
             Stage::Revoking(revoking) => revoking.abandon(),
         }
@@ -263,6 +290,7 @@ impl Queue {
             Stage::Acquiring(acquiring) => acquiring.timeout(&self.tenure, ctx),
             Stage::Reading(reading) => reading.timeout(&self.tenure, ctx),
             Stage::Revoking(revoking) => revoking.ledger.expire(&self.tenure, ctx),
+            Stage::Popping(popping) => popping.timeout(&self.tenure, ctx),
         }
         self.after_settling(ctx);
     }
@@ -277,6 +305,7 @@ impl Queue {
                 let ends = [revoking.until, revoking.give_up].into_iter().filter(|at| *at > now);
                 ends.chain(revoking.ledger.next()).chain(lease).min()
             }
+            Stage::Popping(popping) => popping.next(now),
         }
     }
 
@@ -286,6 +315,12 @@ impl Queue {
             return false;
         }
         self.tenure.claim.leave();
+        if let Stage::Popping(popping) = &mut self.stage {
+            let Tenure { queue, epoch, .. } = self.tenure.clone();
+            ctx.out.event(Event::Revoking { queue, epoch, deadline: until });
+            popping.leave(&self.tenure, ctx, until);
+            return true;
+        }
         let is_ours = self.lease != Lease::Lost;
         let Tenure { queue, epoch, .. } = self.tenure.clone();
         let parted = Stage::Acquiring(Acquiring::at(until));
@@ -304,9 +339,45 @@ impl Queue {
         true
     }
 
+    /// Nothing is to be waited for but what brokers have to confirm. Asked of a queue that is being given up.
+    pub(crate) fn is_drained(&self, now: Instant) -> bool {
+        match &self.stage {
+            Stage::Acquiring(_) | Stage::Reading(_) => true,
+            Stage::Revoking(revoking) => revoking.is_drained(now),
+            Stage::Popping(popping) => popping.is_drained(now),
+        }
+    }
+
+    /// Nothing is to be waited for. Asked of a queue that is being given up.
+    pub(crate) fn is_done(&self, now: Instant) -> bool {
+        match &self.stage {
+            Stage::Acquiring(_) | Stage::Reading(_) => false,
+            Stage::Revoking(revoking) => revoking.is_done(now),
+            Stage::Popping(popping) => popping.is_done(now),
+        }
+    }
+
+    /// The brokers know all that they are to know.
+    pub(crate) fn is_committed(&self) -> bool {
+        match &self.stage {
+            Stage::Acquiring(_) | Stage::Reading(_) => true,
+            Stage::Revoking(revoking) => revoking.is_committed(),
+            Stage::Popping(popping) => popping.is_settled(),
+        }
+    }
+
+    /// How it is left.
+    pub(crate) fn leftovers(&self) -> Leftovers {
+        match &self.stage {
+            Stage::Acquiring(_) | Stage::Reading(_) => Leftovers::default(),
+            Stage::Revoking(revoking) => revoking.leftovers(),
+            Stage::Popping(popping) => popping.leftovers(),
+        }
+    }
+
     pub(crate) fn ledger(&self) -> Option<&Ledger> {
         match &self.stage {
-            Stage::Acquiring(_) => None,
+            Stage::Acquiring(_) | Stage::Popping(_) => None,
             Stage::Reading(reading) => Some(&reading.ledger),
             Stage::Revoking(revoking) => Some(&revoking.ledger),
         }
@@ -318,17 +389,29 @@ impl Queue {
 
     /// Bytes held in memory.
     pub(crate) fn bytes(&self) -> u64 {
-        self.ledger().map_or(0, |ledger| ledger.window.bytes())
+        match &self.stage {
+            Stage::Popping(popping) => popping.bytes(),
+            _ => self.ledger().map_or(0, |ledger| ledger.window.bytes()),
+        }
     }
 
     /// Whether it would pull if there were room.
     pub(crate) fn is_starved(&self) -> bool {
-        matches!(&self.stage, Stage::Reading(reading) if matches!(reading.pull, Pull::NoRoom(_)))
+        let pull = match &self.stage {
+            Stage::Reading(reading) => reading.pull,
+            Stage::Popping(popping) => popping.pop,
+            Stage::Acquiring(_) | Stage::Revoking(_) => return false,
+        };
+        matches!(pull, Pull::NoRoom(_))
     }
 
     /// Whether there is something to hand out. In order means: nothing else is out.
     pub(crate) fn has_waiting(&self, order: Order) -> bool {
-        let Stage::Reading(reading) = &self.stage else { return false };
+        let reading = match &self.stage {
+            Stage::Reading(reading) => reading,
+            Stage::Popping(popping) => return popping.waiting() > 0 && !self.paused,
+            Stage::Acquiring(_) | Stage::Revoking(_) => return false,
+        };
         reading.ledger.window.waiting() > 0
             && !self.paused
             && !reading.halted
@@ -381,7 +464,7 @@ impl Queue {
 impl Stage {
     fn ledger_mut(&mut self) -> Option<&mut Ledger> {
         match self {
-            Self::Acquiring(_) => None,
+            Self::Acquiring(_) | Self::Popping(_) => None,
             Self::Reading(reading) => Some(&mut reading.ledger),
             Self::Revoking(revoking) => Some(&mut revoking.ledger),
         }

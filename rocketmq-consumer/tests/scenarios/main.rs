@@ -4,6 +4,7 @@ mod closing;
 mod consuming;
 mod handed_over;
 mod ordered;
+mod popping;
 mod pulling;
 mod rebalance;
 #[cfg(test)] // so that `expect` is allowed in it

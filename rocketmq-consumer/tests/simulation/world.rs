@@ -686,6 +686,10 @@ impl World {
                 self.send(number, &broker, Request::Unlock { lock, client_id, queues }, deadline);
             }
             Action::UnwatchRoute { .. } | Action::CancelPull { .. } | Action::Event(_) => {}
+            Action::QueryAssignment { .. }
+            | Action::Pop(_)
+            | Action::Ack(_)
+            | Action::Reappear(_) => unreachable!("these groups pull"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! [`Broker`]: one broker as a value.
 
+mod assignment;
 mod group;
 mod later;
 mod lock;
@@ -17,6 +18,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use rocketmq_protocol::{
     Command, Header, HeaderError,
+    body::DecodeBodyError,
     code::{LanguageCode, RequestCode, ResponseCode, Version},
     names::{AUTO_CREATE_TOPIC, reply_topic},
 };
@@ -25,6 +27,7 @@ use crate::{
     log::{Draft, Log, QueueKey},
     name_server::CLUSTER,
 };
+use assignment::Modes;
 use group::ConsumerGroups;
 use pop::Pops;
 use producers::Producers;
@@ -68,6 +71,7 @@ pub(crate) struct Broker {
     pub(crate) recall_enabled: bool,
     held: Vec<Held>,
     pops: Pops,
+    modes: Modes,
     /// Messages that are to be delivered later.
     delayed: BTreeMap<(i64, u64), Draft>,
     delayed_count: u64,
@@ -105,6 +109,7 @@ impl Broker {
             recall_enabled: false,
             held: Vec::new(),
             pops: Pops::default(),
+            modes: Modes::default(),
             delayed: BTreeMap::new(),
             delayed_count: 0,
             delay_step,
@@ -128,6 +133,7 @@ impl Broker {
             RequestCode::CONSUMER_SEND_MSG_BACK => self.send_back(now, from, request, &mut out),
             RequestCode::PULL_MESSAGE => self.pull(now, from, request),
             RequestCode::POP_MESSAGE => self.pop(now, from, request),
+            RequestCode::SET_MESSAGE_REQUEST_MODE => self.set_mode(request).map(Some),
             RequestCode::NOTIFICATION => self.notification(now, from, request),
             RequestCode::ACK_MESSAGE => self.ack(request).map(Some),
             RequestCode::BATCH_ACK_MESSAGE => self.batch_ack(request).map(Some),
@@ -223,7 +229,7 @@ impl Refusal {
         Self { code, remark: remark.into() }
     }
 
-    fn to_answer(&self, request: &Command) -> Command {
+    pub(crate) fn to_answer(&self, request: &Command) -> Command {
         answer(request, self.code).with_remark(self.remark.clone())
     }
 }
@@ -231,6 +237,13 @@ impl Refusal {
 /// A real broker runs into a null pointer where a field is missing, and answers so.
 impl From<HeaderError> for Refusal {
     fn from(error: HeaderError) -> Self {
+        Self::new(ResponseCode::SYSTEM_ERROR, error.to_string())
+    }
+}
+
+/// As one does where a body is not what it should be.
+impl From<DecodeBodyError> for Refusal {
+    fn from(error: DecodeBodyError) -> Self {
         Self::new(ResponseCode::SYSTEM_ERROR, error.to_string())
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rocketmq_protocol::{Command, code::ResponseCode, header::CreateTopicRequestHeader, names};
+use rocketmq_protocol::{
+    Command, body, code::ResponseCode, header::CreateTopicRequestHeader, names,
+};
 
 use super::{Broker, Refusal, Topic, answer};
 
@@ -18,6 +20,17 @@ impl Broker {
         };
         self.set_topic(&header.topic.to_shared(), settings);
         Ok(answer(request, ResponseCode::SUCCESS))
+    }
+
+    /// The queues of a topic here, as bodies name them.
+    pub(crate) fn read_queues(&self, topic: &str) -> Vec<body::MessageQueue> {
+        let count = self.topics.get(topic).map_or(0, |settings| settings.read_queues);
+        let named = |queue_id| body::MessageQueue {
+            broker_name: self.name.to_string(),
+            queue_id,
+            topic: topic.to_owned(),
+        };
+        (0..count).map(named).collect()
     }
 
     pub(crate) fn set_topic(&mut self, topic: &Arc<str>, settings: Topic) {
