@@ -155,7 +155,8 @@ mod tests {
         assert!(signing.replace(&Credentials::new("other", "")).is_err());
         assert_eq!(signed(&signing, request.clone()), first, "nothing has changed");
         let session = Credentials::new("other", "secret").security_token("token");
-        signing.clone().replace(&session).unwrap();
+        let clone = signing.clone();
+        clone.replace(&session).unwrap();
         let second = signed(&signing, request).ext_fields;
         assert_eq!(second.get(ACCESS_KEY).unwrap(), "other");
         assert_eq!(second.get(SECURITY_TOKEN).unwrap(), "token");

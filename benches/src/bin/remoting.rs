@@ -42,6 +42,7 @@ const PER_ROUND: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 type Outcome = Result<(), Box<dyn Error>>;
+type Row = fn(SocketAddr) -> Outcome;
 
 fn main() -> Outcome {
     serve_if_asked()?;
@@ -49,7 +50,7 @@ fn main() -> Outcome {
         std::env::args().skip(1).filter(|word| word.starts_with('R')).collect();
     let responder = Responder::start(ANSWER)?;
     let address = responder.address();
-    let rows: [(&str, fn(SocketAddr) -> Outcome); 8] = [
+    let rows: [(&str, Row); 8] = [
         ("R1", one_caller),
         ("R2", many_callers),
         ("R3", two_workers),

@@ -43,6 +43,16 @@ pub(super) struct Wiring {
     pub(super) tls: Option<crate::TlsOptions>,
     #[cfg(feature = "acl")]
     pub(super) credentials: Option<crate::Credentials>,
+    #[cfg(feature = "http-discovery")]
+    pub(super) discovery: Option<Discovery>,
+}
+
+/// Who names the name servers, and how often to ask.
+#[cfg(feature = "http-discovery")]
+#[derive(Debug, Clone)]
+pub(super) struct Discovery {
+    pub(super) endpoint: String,
+    pub(super) interval: Duration,
 }
 
 impl ClientBuilder {
@@ -65,6 +75,22 @@ impl ClientBuilder {
             },
             wiring: Wiring::default(),
         }
+    }
+
+    #[cfg(feature = "http-discovery")]
+    pub(super) fn discovering(endpoint: String) -> Self {
+        let mut builder = Self::new(String::new());
+        builder.wiring.discovery = Some(Discovery { endpoint, interval: Duration::from_secs(120) });
+        builder
+    }
+
+    /// How often the endpoint of [`Client::discover`] is asked again. Default 120 s, as in Java. Without effect on other clients.
+    #[cfg(feature = "http-discovery")]
+    pub fn discovery_interval(mut self, interval: Duration) -> Self {
+        if let Some(discovery) = &mut self.wiring.discovery {
+            discovery.interval = interval;
+        }
+        self
     }
 
     /// How long [`connect`](Self::connect) may take to find a name server that answers. Default 5 s: enough for one that

@@ -4,6 +4,8 @@ mod broker;
 mod builder;
 mod closing;
 mod cluster_url;
+#[cfg(feature = "http-discovery")]
+mod discovery;
 mod heartbeat;
 mod identity;
 mod inbound;
@@ -145,8 +147,24 @@ impl Client {
         ClientBuilder::from_env()
     }
 
+    /// Options for a client of the cluster whose name servers an HTTP endpoint names: `http://host[:port]/path`, or Java's domain,
+    /// which stands for `http://<domain>:8080/rocketmq/nsaddr`. It is asked when connecting, and again from time to time.
+    #[cfg(feature = "http-discovery")]
+    #[doc(alias = "rocketmq.namesrv.domain")]
+    pub fn discover(endpoint: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::discovering(endpoint.into())
+    }
+
     async fn open(builder: ClientBuilder) -> Result<Self, Error> {
         let ClientBuilder { name_servers, options, wiring } = cluster_url::apply(builder)?;
+        #[cfg(feature = "http-discovery")]
+        let (name_servers, discovery) = match &wiring.discovery {
+            None => (name_servers, None),
+            Some(builder::Discovery { endpoint, interval }) => {
+                let endpoint = discovery::Endpoint::parse(endpoint, options.unit_name.as_deref())?;
+                (endpoint.ask().await?, Some((endpoint, *interval)))
+            }
+        };
         let servers = parse_list(&name_servers)?;
         let wired = Wired::new(wiring, &options)?;
         let tasks = Tasks::new("client");
@@ -201,6 +219,10 @@ impl Client {
         });
         tasks.spawn("routes", routes.refresh(registry, tasks.clone()));
         tasks.spawn("heartbeat", heartbeat::run(Arc::downgrade(&core)));
+        #[cfg(feature = "http-discovery")]
+        if let Some((endpoint, interval)) = discovery {
+            tasks.spawn("discovery", discovery::run(endpoint, interval, Arc::downgrade(&core)));
+        }
         // Any answer shows that the cluster can be reached; this one will be needed for topics that do not exist yet.
         let deadline = Instant::now() + core.options.connect_timeout;
         core.routes.refreshed(&names::AUTO_CREATE_TOPIC.into(), deadline).await?;

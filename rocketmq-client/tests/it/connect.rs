@@ -81,3 +81,50 @@ async fn no_task_is_left_after_shutdown() {
     })
     .await;
 }
+
+/// Answers every request with the text that is there then.
+#[cfg(feature = "http-discovery")]
+async fn endpoint(
+    text: std::sync::Arc<std::sync::Mutex<String>>,
+) -> (String, tokio::task::JoinSet<()>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).await.unwrap();
+            let found = request[..read].starts_with(b"GET /rocketmq/nsaddr HTTP/1.1\r\n");
+            let (status, body) = match found {
+                true => ("200 OK", text.lock().unwrap().clone()),
+                false => ("404 Not Found", String::new()),
+            };
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        }
+    });
+    (address, serving)
+}
+
+#[cfg(feature = "http-discovery")]
+#[tokio::test]
+async fn an_endpoint_names_the_name_servers_and_is_asked_again() {
+    use std::sync::{Arc, Mutex};
+    let cluster = MockCluster::builder().name_servers(2).start().await.unwrap();
+    let list = |nth: usize| format!("{}\r\nanything\r\n", cluster.name_server_addresses()[nth]);
+    let text = Arc::new(Mutex::new(list(0)));
+    let (domain, _serving) = endpoint(Arc::clone(&text)).await;
+    let client = Client::discover(&*domain).discovery_interval(Duration::from_millis(20));
+    let client = client.connect().await.unwrap();
+    *text.lock().unwrap() = list(1);
+    crate::eventually("the first is left", || async { cluster.connections("name-server") == 0 })
+        .await;
+    // A list that is none changes nothing.
+    *text.lock().unwrap() = "<html>".to_owned();
+    client.producer("p").start().await.unwrap().send(Message::new("t", "x")).await.unwrap();
+    assert!(client.shutdown(PATIENCE).await.tasks_left == 0);
+
+    let error = Client::discover(format!("http://{domain}/elsewhere")).connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NameServer);
+}
