@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use rocketmq_client::{Client, Error, ErrorKind, Message};
+use rocketmq_client::{Client, ErrorKind, Message};
 use rocketmq_mock::MockCluster;
 
 #[tokio::main]
@@ -41,8 +41,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     // What a send's error says decides what to do about it.
-    let error: Error = producer.send(Message::new("pipelined", "")).await.unwrap_err();
-    println!("{error}; worth a retry: {}", error.is_retryable());
+    if let Err(error) = producer.send(Message::new("pipelined", "")).await {
+        println!("{error}; worth a retry: {}", error.is_retryable());
+    }
 
     let left = producer.shutdown(Duration::from_secs(10)).await;
     client.shutdown(Duration::from_secs(10)).await;

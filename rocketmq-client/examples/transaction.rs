@@ -2,14 +2,11 @@
 //!
 //! Runs against a broker inside this process, or against the cluster of `NAMESRV_ADDR`.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use rocketmq_client::{Client, HalfMessage, Message, Resolution};
 use rocketmq_mock::MockCluster;
+use tokio::sync::Mutex;
 
 /// The database of this example: the orders that have committed.
 type Orders = Arc<Mutex<HashSet<String>>>;
@@ -27,9 +24,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let producer = client
         .producer("order-producer")
         .transactional(move |half: HalfMessage| {
-            let order = half.keys().next().unwrap_or_default().to_owned();
-            let committed = asked.lock().unwrap().contains(&order);
-            async move { if committed { Resolution::Commit } else { Resolution::Rollback } }
+            let (order, asked) = (half.keys().next().map(str::to_owned), Arc::clone(&asked));
+            async move {
+                let committed = asked.lock().await.contains(&order.unwrap_or_default());
+                if committed { Resolution::Commit } else { Resolution::Rollback }
+            }
         })
         .start()
         .await?;
@@ -38,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (order, paid) in [("order-1", true), ("order-2", false)] {
         let half = producer.begin(Message::new("orders", "placed").key(order)).await?;
         if paid {
-            orders.lock().unwrap().insert(order.to_owned());
+            orders.lock().await.insert(order.to_owned());
             half.commit().await?;
             println!("{order} committed");
         } else {
@@ -49,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // A handle that is dropped undecided, by `?` or a crash, answers nothing but *unknown*: the check decides.
     let half = producer.begin(Message::new("orders", "placed").key("order-3")).await?;
-    orders.lock().unwrap().insert("order-3".to_owned());
+    orders.lock().await.insert("order-3".to_owned());
     drop(half);
     println!("order-3 is left to the check");
 
