@@ -32,7 +32,7 @@ use report::Report;
 async fn main() -> Result<(), BoxError> {
     let job = Job::from_env()?;
     match job.work.as_str() {
-        "sync" | "async" | "oneway" => send::run(job).await?.print(),
+        "sync" | "async" | "oneway" | "batch" | "load" => send::run(job).await?.print(),
         "push" => drain::run(job).await?.print(),
         "e2e" => end_to_end::run(job).await?.print(),
         "hello" => send::hello(job).await?.print(),

@@ -1,4 +1,4 @@
-//! Sending, in three ways.
+//! Sending, in four ways.
 
 use std::{
     collections::VecDeque,
@@ -41,7 +41,7 @@ pub(crate) async fn run(job: Job) -> Result<Report<'static>, BoxError> {
 pub(crate) async fn hello(job: Job) -> Result<Report<'static>, BoxError> {
     let job: &'static Job = Box::leak(Box::new(job));
     let producer = producer(job).await?;
-    let ok = u64::from(acknowledged(producer.send(job.message(0)).await));
+    let ok = acknowledged(producer.send(job.message(0)).await);
     let began: f64 = env::var("JUDGE_T0_MS").map_or(Ok(0.0), |millis| millis.parse())?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let wall = now.saturating_sub(Duration::from_secs_f64(began / 1e3));
@@ -62,8 +62,8 @@ struct Sent {
 }
 
 impl Sent {
-    fn add(&mut self, ok: bool, since: Instant) {
-        self.ok += u64::from(ok);
+    fn add(&mut self, ok: u64, since: Instant) {
+        self.ok += ok;
         self.latencies.push(since.elapsed());
     }
 }
@@ -86,23 +86,36 @@ async fn send(
     }
 }
 
+/// The messages of a request of a batch.
+const BATCH: u64 = 32;
+
 /// Callers that share the numbers among them.
 async fn share_out(job: &'static Job, producer: &Producer, first: u64, count: u64) -> Sent {
     let next = Arc::new(AtomicU64::new(0));
+    let stride = if matches!(job.work.as_str(), "batch" | "load") { BATCH } else { 1 };
     let mut callers = JoinSet::new();
     for _ in 0..job.concurrency {
         let (next, producer) = (Arc::clone(&next), producer.clone());
         callers.spawn(async move {
             let mut sent = Sent::default();
             loop {
-                let number = next.fetch_add(1, Relaxed);
+                let number = next.fetch_add(stride, Relaxed);
                 if number >= count {
                     return sent;
                 }
-                let (message, since) = (job.message(first + number), Instant::now());
+                let numbers = first + number..first + count.min(number + stride);
+                let since = Instant::now();
                 let ok = match job.work.as_str() {
-                    "oneway" => producer.send(message).oneway().await.is_ok(),
-                    _ => acknowledged(producer.send(message).await),
+                    "batch" | "load" => {
+                        let messages = numbers.map(|number| job.message(number));
+                        let stored = producer.send_batch(messages).await;
+                        stored.map_or_else(|failed| failed.stored().len(), |all| all.len()) as u64
+                    }
+                    "oneway" => {
+                        let message = job.message(numbers.start);
+                        u64::from(producer.send(message).oneway().await.is_ok())
+                    }
+                    _ => acknowledged(producer.send(job.message(numbers.start)).await),
                 };
                 sent.add(ok, since);
             }
@@ -135,6 +148,7 @@ async fn enqueue(job: &Job, producer: &Producer, first: u64, count: u64) -> Resu
     Ok(sent)
 }
 
-fn acknowledged(receipt: Result<SendReceipt, Error>) -> bool {
-    receipt.inspect_err(|error| eprintln!("a send failed: {error}")).is_ok()
+/// 1 for a message that is stored.
+fn acknowledged(receipt: Result<SendReceipt, Error>) -> u64 {
+    u64::from(receipt.inspect_err(|error| eprintln!("a send failed: {error}")).is_ok())
 }
