@@ -147,7 +147,9 @@ impl Cluster {
         let mut java = Command::new("java");
         java.args(Program::Admin.command_line(&self.distribution, &home, &arguments));
         let output = run(&mut java, "mqadmin")?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        // It succeeds even when it fails, and says why only here.
+        let printed = [output.stdout, output.stderr].concat();
+        Ok(String::from_utf8_lossy(&printed).into_owned())
     }
 
     /// Creates a topic with so many queues on every master.

@@ -112,7 +112,7 @@ impl Spoiler {
             (Some(Bug::ForgetsSettlements), Input::Settled(mut settlements)) => {
                 settlements.retain(|_| {
                     self.marks += 1;
-                    self.marks % 50 != 0
+                    !self.marks.is_multiple_of(50)
                 });
                 Input::Settled(settlements)
             }
