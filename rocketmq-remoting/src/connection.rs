@@ -17,8 +17,11 @@ use tokio::{
 use tokio_util::io::poll_read_buf;
 
 use crate::{
-    Channel, CloseReason, Config, RequestHandler, Tasks, inbound::Inbound, link::Link,
-    liveness::Liveness, outbound::Flight,
+    Channel, CloseReason, Config, RequestHandler, Tasks,
+    inbound::Inbound,
+    link::{Link, Waiter},
+    liveness::Liveness,
+    outbound::Flight,
 };
 
 /// A byte stream in both directions: TCP, TLS, or a pipe in memory.
@@ -42,7 +45,9 @@ pub struct Connection {
     /// Reading and writing take turns in being first, so that neither starves the other.
     write_first: bool,
     liveness: Liveness,
+    /// Room to work in, kept from one read to the next.
     answers: Vec<Command>,
+    matched: Vec<(Waiter, Command)>,
 }
 
 /// What the owner was woken by.
@@ -77,6 +82,7 @@ impl Connection {
             write_first: false,
             liveness: Liveness::default(),
             answers: Vec::new(),
+            matched: Vec::new(),
         };
         (Channel::new(link), connection)
     }
@@ -211,7 +217,7 @@ impl Connection {
             frames += 1;
         };
         self.link.counters.frames_read.add(frames);
-        let waiting = self.link.deliver(&mut self.answers);
+        let waiting = self.link.deliver(&mut self.answers, &mut self.matched);
         self.liveness.heard(now, waiting);
         self.liveness.frames(now, frames > 0, !self.input.is_empty());
         outcome

@@ -303,9 +303,13 @@ impl Link {
         *told = !(flight.is_empty() && outbound.is_empty());
     }
 
-    /// Hands answers to those who wait for them. Whether somebody still waits for others.
-    pub(crate) fn deliver(&self, answers: &mut Vec<Command>) -> bool {
-        let mut matched = Vec::with_capacity(answers.len());
+    /// Hands answers to those who wait for them. Whether somebody still waits for others. `matched` is room to work in, kept from
+    /// one time to the next.
+    pub(crate) fn deliver(
+        &self,
+        answers: &mut Vec<Command>,
+        matched: &mut Vec<(Waiter, Command)>,
+    ) -> bool {
         let (mut late, mut foreign) = (0, 0);
         let waiting = {
             let mut state = self.lock();
@@ -323,7 +327,7 @@ impl Link {
         };
         self.counters.late_answers.add(late);
         self.counters.foreign_answers.add(foreign);
-        for (waiter, command) in matched {
+        for (waiter, command) in matched.drain(..) {
             self.hand_out(waiter, Ok(Reply { address: Arc::clone(&self.address), command }));
         }
         waiting
