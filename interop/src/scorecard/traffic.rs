@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use rocketmq_client::{Message, MessageQueue, Producer};
+use rocketmq_client::{Error, Message, MessageQueue, Producer};
 use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval},
@@ -37,7 +37,7 @@ impl Timings {
     }
 }
 
-/// Sends so many messages a second for so long, one after the other or beside each other as they come, to a queue or wherever.
+/// Sends so many messages a second for so long, to a queue or wherever.
 pub(super) async fn send(
     producer: &Producer,
     topic: &str,
@@ -45,31 +45,44 @@ pub(super) async fn send(
     per_second: u32,
     lasting: Duration,
 ) -> Timings {
+    pace(per_second, lasting, || {
+        let (producer, topic, queue) = (producer.clone(), topic.to_owned(), queue.clone());
+        async move {
+            let send = producer.send(Message::new(topic, vec![b'.'; 256]));
+            match queue {
+                Some(queue) => send.to_queue(queue).await.map(drop),
+                None => send.await.map(drop),
+            }
+        }
+    })
+    .await
+}
+
+/// Does something so many times a second for so long, beside each other as they come, and times each.
+pub(super) async fn pace<F>(per_second: u32, lasting: Duration, once: impl Fn() -> F) -> Timings
+where
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
     let timings = Arc::new(Mutex::new(Timings::default()));
-    let mut sends = JoinSet::new();
+    let mut under_way = JoinSet::new();
     let mut beat = interval(Duration::from_secs(1) / per_second);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let until = Instant::now() + lasting;
     while Instant::now() < until {
         beat.tick().await;
-        let (producer, topic, queue) = (producer.clone(), topic.to_owned(), queue.clone());
-        let timings = Arc::clone(&timings);
-        sends.spawn(async move {
+        let (one, timings) = (once(), Arc::clone(&timings));
+        under_way.spawn(async move {
             let began = Instant::now();
-            let send = producer.send(Message::new(topic, vec![b'.'; 256]));
-            let sent = match queue {
-                Some(queue) => send.to_queue(queue).await,
-                None => send.await,
-            };
+            let outcome = one.await;
             let mut timings = timings.lock().unwrap_or_else(PoisonError::into_inner);
             timings.took.push(began.elapsed());
-            if let Err(error) = sent {
+            if let Err(error) = outcome {
                 timings.failed.push(format!("{error:?}"));
             }
         });
-        while sends.try_join_next().is_some() {}
+        while under_way.try_join_next().is_some() {}
     }
-    while sends.join_next().await.is_some() {}
+    while under_way.join_next().await.is_some() {}
     let timings = timings.lock().unwrap_or_else(PoisonError::into_inner);
     timings.clone()
 }
