@@ -1,10 +1,14 @@
 //! Messages that are popped: received, acknowledged, or out of time.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use rocketmq_client::{Client, Received, SimpleConsumer, StartFrom};
+use rocketmq_client::{Client, Delivery, Outcome, Received, SimpleConsumer, StartFrom};
 
-use crate::{PATIENCE, client_of, numbered, only_since_5, shared};
+use crate::{PATIENCE, client_of, eventually, number_of, numbered, only_since_5, shared};
 
 const COUNT: u64 = 200;
 
@@ -122,4 +126,53 @@ async fn an_orderly_queue_gives_what_it_has_in_order_and_one_batch_at_a_time() {
     assert_eq!(seen, (0..8).collect::<Vec<_>>());
     consumer.shutdown().await;
     assert!(client.shutdown(PATIENCE).await.is_clean());
+}
+
+#[tokio::test]
+async fn members_pop_what_brokers_assign_and_acknowledge_it() {
+    if only_since_5("POP") {
+        return;
+    }
+    let (topic, group) = ("popped-by-push", "pop-push");
+    let cluster = shared();
+    let (one, two) = (client_of(cluster).await, client_of(cluster).await);
+    send(&one, topic, 20).await;
+    let how = ["setConsumeMode", "-c", "DefaultCluster", "-t", topic, "-g", group, "-m", "POP"];
+    cluster.mqadmin(&how).unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let member = |client: &Client| {
+        let seen = Arc::clone(&seen);
+        let consumer = client.push_consumer(group).subscribe(topic, "load").pop();
+        consumer.start_from(StartFrom::First).start(move |delivery: Delivery| {
+            seen.lock().unwrap().push((number_of(&delivery), delivery.reconsume_times()));
+            // One fails once.
+            let fails = number_of(&delivery) == 7 && delivery.reconsume_times() == 0;
+            async move { if fails { Outcome::Retry } else { Outcome::Ack } }
+        })
+    };
+    let (first, second) = (member(&one).await.unwrap(), member(&two).await.unwrap());
+    eventually("both pop", || async {
+        let pops = |snapshot: rocketmq_client::Snapshot| {
+            snapshot.queues.iter().any(|queue| queue.unacknowledged.is_some())
+        };
+        pops(first.snapshot().await.unwrap()) && pops(second.snapshot().await.unwrap())
+    })
+    .await;
+    let producer = one.producer("p").start().await.unwrap();
+    for number in 20..COUNT {
+        producer.send(numbered(topic, number)).await.unwrap();
+    }
+    eventually("everything is seen, and the failed one again", || async {
+        let seen = seen.lock().unwrap();
+        let numbers: BTreeSet<_> = seen.iter().map(|(number, _)| *number).collect();
+        numbers.len() as u64 == COUNT && seen.contains(&(7, 1))
+    })
+    .await;
+    for consumer in [first, second] {
+        let report = consumer.shutdown(PATIENCE).await;
+        assert_eq!((report.undelivered, report.unsettled), (0, 0));
+    }
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    assert_eq!(seen.len() as u64, COUNT + 1, "nothing but the failed one came twice");
+    assert!(one.shutdown(PATIENCE).await.is_clean() && two.shutdown(PATIENCE).await.is_clean());
 }
