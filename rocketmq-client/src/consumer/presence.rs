@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -54,21 +54,29 @@ impl Presence {
         Instant::now() + self.requests.core.options.request_timeout
     }
 
-    /// Brokers are told that the group reads this, unless they know.
-    pub(super) fn reads(&self, data: &SubscriptionData) {
-        let mut known = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = known.get(&data.topic).is_some_and(|before| {
+    /// Brokers are told that the group reads this, unless they know. A condition is checked by one of them first: pulls by one that
+    /// cannot be parsed are answered as if there were none.
+    pub(super) async fn reads(&self, data: &SubscriptionData) -> Result<(), Error> {
+        let same = |before: &SubscriptionData| {
             (&before.sub_string, before.expression_type) == (&data.sub_string, data.expression_type)
-        });
-        if !same {
-            known.insert(data.topic.clone(), data.clone());
-            self.announce(&known);
+        };
+        if self.known().get(&data.topic).is_some_and(same) {
+            return Ok(());
         }
+        self.requests.check(std::slice::from_ref(data)).await?;
+        let mut known = self.known();
+        known.insert(data.topic.clone(), data.clone());
+        self.announce(&known);
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, SubscriptionData>> {
+        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Brokers are told that the group does not read this topic any more.
     pub(super) fn reads_no_longer(&self, topic: &str) {
-        let mut known = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         if known.remove(topic).is_some() {
             self.announce(&known);
         }

@@ -343,7 +343,7 @@ impl PullCall<'_> {
             return Err(Error::invalid("a pull for no messages"));
         }
         let data = self.filter.subscription(&queue.topic)?;
-        consumer.presence.reads(&data);
+        consumer.presence.reads(&data).await?;
         consumer.locate(queue).await?;
         let requests = &consumer.presence.requests;
         let broker_id = consumer.suggested().get(queue).copied().unwrap_or(0);

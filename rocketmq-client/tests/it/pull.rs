@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rocketmq_client::{
-    Client, ErrorKind, Message, MessageQueue, Outcome, PullConsumer, PullStatus, ResponseCode,
-    StartFrom,
+    Client, ErrorKind, Filter, Message, MessageQueue, Outcome, PullConsumer, PullStatus,
+    ResponseCode, StartFrom,
 };
 use rocketmq_mock::{Fault, MockCluster};
 use rocketmq_protocol::code::RequestCode;
@@ -100,6 +100,12 @@ async fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     check(consumer.pull(&queue, -1).await.unwrap_err());
     check(consumer.pull(&queue, 0).max(0).await.unwrap_err());
     check(consumer.pull(&queue, 0).filter("||").await.unwrap_err());
+    let condition = Filter::sql("amount >");
+    check(consumer.pull(&queue, 0).filter(&condition).await.unwrap_err());
+    let lite = client.lite_pull_consumer("other").subscribe("t", &condition);
+    check(lite.start().await.unwrap_err());
+    let simple = client.simple_consumer("other").subscribe("t", &condition);
+    check(simple.start().await.unwrap_err());
     check(consumer.commit(&queue, -1).await.unwrap_err());
     check(client.pull_consumer("g").start().await.unwrap_err());
     assert_eq!(consumer.queues("nowhere").await.unwrap_err().kind(), ErrorKind::TopicNotFound);

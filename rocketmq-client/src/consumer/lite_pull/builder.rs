@@ -11,7 +11,7 @@ use rocketmq_consumer::{Allocate, Assignment, Config, Consumption};
 use super::LitePullConsumer;
 use crate::{
     Call, Client, Error, MessageQueue,
-    consumer::{Filter, StartFrom, launch},
+    consumer::{Filter, StartFrom, launch, requests::Requests},
 };
 
 /// Options of a [`LitePullConsumer`]. Ends with [`start`](Self::start).
@@ -162,6 +162,11 @@ impl LitePullConsumerBuilder {
                 self.config.subscriptions.push(filter.subscription(topic)?);
             }
         }
+        let requests = Requests {
+            core: Arc::clone(self.client.core()),
+            group: Arc::clone(&self.config.group),
+        };
+        requests.check(&self.config.subscriptions).await?;
         let launched = launch::drive_polled(&self.client, self.config)?;
         let consumer = LitePullConsumer {
             requests: launched.requests,

@@ -89,10 +89,10 @@ impl SimpleConsumerBuilder {
     ///
     /// Nothing has happened if the future is dropped.
     pub fn start(self) -> Call<'static, SimpleConsumer> {
-        Call::new(async move { self.launch() })
+        Call::new(self.launch())
     }
 
-    fn launch(self) -> Result<SimpleConsumer, Error> {
+    async fn launch(self) -> Result<SimpleConsumer, Error> {
         if let Some(problem) = self.problem {
             return Err(problem);
         }
@@ -112,7 +112,7 @@ impl SimpleConsumerBuilder {
             unanswered: Mutex::default(),
         };
         for data in self.subscriptions {
-            consumer.reads(data);
+            consumer.reads(data).await?;
         }
         Ok(consumer)
     }

@@ -93,9 +93,12 @@ impl SimpleConsumer {
     /// # Errors
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a topic or an expression that cannot be used.
-    pub fn subscribe(&self, topic: &str, filter: impl Into<Filter>) -> Result<(), Error> {
-        self.reads(filter.into().subscription(topic)?);
-        Ok(())
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing has changed if the future is dropped.
+    pub async fn subscribe(&self, topic: &str, filter: impl Into<Filter>) -> Result<(), Error> {
+        self.reads(filter.into().subscription(topic)?).await
     }
 
     /// Receives from this topic no longer. Whether it was subscribed.
@@ -104,9 +107,10 @@ impl SimpleConsumer {
         self.subscriptions().remove(topic).is_some()
     }
 
-    fn reads(&self, data: SubscriptionData) {
-        self.presence.reads(&data);
+    async fn reads(&self, data: SubscriptionData) -> Result<(), Error> {
+        self.presence.reads(&data).await?;
         self.subscriptions().insert(data.topic.as_str().into(), Arc::new(data));
+        Ok(())
     }
 
     /// Receives up to `max` messages (1 to 32), which nobody else gets for as long as `invisible` (1 s to 12 h). If there are none, waits for [as long as it was told](SimpleConsumerBuilder::await_duration), and then
