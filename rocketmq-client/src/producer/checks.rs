@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{
     IntoResolution, Producer, Resolution,
-    transaction::{End, Server},
+    ending::{End, Server},
 };
 use crate::{BoxError, Error};
 

@@ -5,6 +5,7 @@ mod attempt;
 mod batch;
 mod builder;
 mod checks;
+mod ending;
 mod faults;
 mod hooks;
 mod lookup;
@@ -36,6 +37,7 @@ pub use batch::{BatchCall, BatchError};
 pub use builder::ProducerBuilder;
 pub(crate) use checks::CheckedGroups;
 pub use checks::HalfMessage;
+pub use ending::EndedTransaction;
 pub use faults::LatencyFaults;
 pub use hooks::{SendContext, SendHook};
 pub use receipt::{PendingReceipt, SendReceipt, SendStatus};
@@ -44,8 +46,7 @@ pub use request::{Reply, RequestCall};
 pub use send::{QueueKey, SendCall};
 pub use stats::ProducerStats;
 pub use transaction::{
-    EndedTransaction, Half, IntoResolution, Resolution, TransactionProducer,
-    TransactionProducerBuilder,
+    Half, IntoResolution, Resolution, TransactionProducer, TransactionProducerBuilder,
 };
 
 use crate::{
