@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use rocketmq_client::{BoxError, Client, Delivery, PushConsumerBuilder, StartFrom};
+use rocketmq_client::{
+    Batch, BoxError, Client, Delivery, PushConsumer, PushConsumerBuilder, StartFrom,
+};
 use tokio::{sync::Notify, time::timeout};
 
 use crate::{
@@ -23,17 +25,53 @@ pub(crate) async fn run(job: Job) -> Result<Report<'static>, BoxError> {
     let job: &'static Job = Box::leak(Box::new(job));
     let tally = Arc::new(Tally::new(job)?);
     let client = Client::connect(&job.name_servers).await?;
-    let consumer = consumer(&client, job);
-    let seen = Arc::clone(&tally);
-    let running = consumer.start(move |delivery: Delivery| {
-        seen.add(&delivery);
-        async {}
-    });
-    let running = running.await?;
+    if job.work == "lite" {
+        tokio::select! {
+            ended = poll(&client, job, &tally) => ended?,
+            () = tally.wait() => {}
+        }
+        return tally.report(job);
+    }
+    let running = start(&client, job, &tally).await?;
     tally.wait().await;
     let report = tally.report(job)?;
     drop(running);
     Ok(report)
+}
+
+/// A push consumer of the kind that is asked for.
+async fn start(client: &Client, job: &Job, tally: &Arc<Tally>) -> Result<PushConsumer, BoxError> {
+    let seen = Arc::clone(tally);
+    let consumer = consumer(client, job);
+    let each = move |delivery: Delivery| {
+        seen.add(&delivery);
+        async {}
+    };
+    let running = match job.work.as_str() {
+        "pushb" => {
+            let seen = Arc::clone(tally);
+            let together = move |batch: Batch| {
+                batch.iter().for_each(|delivery| seen.add(&delivery));
+                async {}
+            };
+            consumer.start_batch(32, together).await?
+        }
+        "orderly" => consumer.ordered().start(each).await?,
+        "pop" => consumer.pop().start(each).await?,
+        _ => consumer.start(each).await?,
+    };
+    Ok(running)
+}
+
+/// Polls for as long as it is wanted.
+async fn poll(client: &Client, job: &Job, tally: &Tally) -> Result<(), BoxError> {
+    let consumer = client.lite_pull_consumer(&*job.group).subscribe(&job.topic, "*");
+    let consumer = consumer.start_from(StartFrom::First).start().await?;
+    loop {
+        for delivery in consumer.poll(PATIENCE).await? {
+            tally.add(&delivery);
+        }
+    }
 }
 
 pub(crate) fn consumer(client: &Client, job: &Job) -> PushConsumerBuilder {

@@ -9,6 +9,8 @@
 //! | `async` | one caller with `concurrency` sends in flight | the same |
 //! | `oneway` | `concurrency` callers; one acknowledged send at the end is the barrier | the same |
 //! | `push` | a push consumer drains a topic of `n` messages | from the `JUDGE_WARM`-th to the last |
+//! | `pushb`, `orderly`, `pop` | the same by 32, in order, and popped if the group is set to | the same |
+//! | `lite` | a lite pull consumer polls such a topic | the same |
 //! | `e2e` | `concurrency` messages a second, sent and consumed here | from when a message is due to its handler |
 //! | `hello` | connects and sends one message | the whole process, from `JUDGE_T0_MS` |
 //! | `idle` | a push consumer on a topic without messages | `n` seconds, from 5 s after its first allotment |
@@ -33,7 +35,7 @@ async fn main() -> Result<(), BoxError> {
     let job = Job::from_env()?;
     match job.work.as_str() {
         "sync" | "async" | "oneway" | "batch" | "load" => send::run(job).await?.print(),
-        "push" => drain::run(job).await?.print(),
+        "push" | "pushb" | "orderly" | "pop" | "lite" => drain::run(job).await?.print(),
         "e2e" => end_to_end::run(job).await?.print(),
         "hello" => send::hello(job).await?.print(),
         "idle" => membership::idle(job).await?.print(),
