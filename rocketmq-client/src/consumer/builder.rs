@@ -8,8 +8,9 @@ use rocketmq_protocol::{message::MessageExt, names};
 use super::{
     Batch, BatchOutcome, Concurrent, ConsumeHook, Deliveries, Delivery, Filter, Handler,
     IntoOutcome, Mode, OffsetStore, Ordered, Poison, PushConsumer, StartFrom, desk::Desk,
+    listeners::Listeners,
 };
-use crate::{Call, Client, Error};
+use crate::{Call, Client, Error, MessageQueue};
 
 /// Options of a push consumer. Ends with [`start`](Self::start), one of its sisters, or [`stream`](Self::stream).
 ///
@@ -42,6 +43,7 @@ pub struct PushConsumerBuilder<M: Mode = Concurrent> {
     pub(super) rate: Option<f64>,
     pub(super) offset_store: Option<Arc<dyn OffsetStore>>,
     pub(super) direct_consumption: bool,
+    pub(super) listeners: Listeners,
     problem: Option<Error>,
     mode: PhantomData<fn() -> M>,
 }
@@ -58,6 +60,7 @@ impl PushConsumerBuilder {
             rate: None,
             offset_store: None,
             direct_consumption: true,
+            listeners: Listeners::default(),
             problem: None,
             mode: PhantomData,
         }
@@ -81,6 +84,7 @@ impl PushConsumerBuilder {
             rate: self.rate,
             offset_store: self.offset_store,
             direct_consumption: self.direct_consumption,
+            listeners: self.listeners,
             problem: self.problem,
             mode: PhantomData,
         }
@@ -168,6 +172,29 @@ impl<M: Mode> PushConsumerBuilder<M> {
     #[doc(alias = "setAllocateMessageQueueStrategy")]
     pub fn strategy(mut self, strategy: impl Allocate + 'static) -> Self {
         self.config.strategy = Arc::new(strategy);
+        self
+    }
+
+    /// Is told of queues that this member begins to read. Listeners are called one after the other, and cut off after 10 s; consuming does
+    /// not wait for them.
+    #[doc(alias = "MessageQueueListener")]
+    pub fn on_assigned<F, Fut>(mut self, listener: F) -> Self
+    where
+        F: Fn(Vec<MessageQueue>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.listeners.on_assigned(listener);
+        self
+    }
+
+    /// Is told of queues that this member has given up: their handlers have ended, and their offsets are committed. As
+    /// [`on_assigned`](Self::on_assigned).
+    pub fn on_revoked<F, Fut>(mut self, listener: F) -> Self
+    where
+        F: Fn(Vec<MessageQueue>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.listeners.on_revoked(listener);
         self
     }
 

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{
+    listeners::Change,
     local_offsets::LocalOffsets,
     polls::{Poll, Polls},
     pulling::pull_answer,
@@ -60,6 +61,7 @@ pub(super) struct Driver<P: Portion> {
     pub(super) requests: Requests,
     pub(super) introduction: Introduction,
     pub(super) facts: Facts,
+    pub(super) changes: Option<mpsc::UnboundedSender<Change>>,
     pub(super) rates: Rates,
     /// Of a broadcasting consumer.
     pub(super) local: Option<Arc<LocalOffsets>>,
@@ -357,6 +359,13 @@ impl<P: Portion> Driver<P> {
         }
     }
 
+    /// Where somebody listens.
+    fn tell_change(&self, change: Change) {
+        if let Some(changes) = &self.changes {
+            let _gone = changes.send(change);
+        }
+    }
+
     fn event(&mut self, event: Event) {
         match &event {
             Event::Revoking { epoch, .. } => {
@@ -365,6 +374,10 @@ impl<P: Portion> Driver<P> {
                 let outcome = Outcome::Returned;
                 let returned = returned.iter().flat_map(P::deliveries);
                 self.marks.extend(returned.map(|item| Settlement { delivery: item.id(), outcome }));
+            }
+            Event::Started { queue, .. } => self.tell_change(Change::Assigned(queue.clone())),
+            Event::Revoked { queue, left, .. } if left.position.is_some() => {
+                self.tell_change(Change::Revoked(queue.clone()));
             }
             Event::Closed(report) => self.report = Some(*report),
             _ => {}

@@ -13,6 +13,7 @@ use super::{
     answers::{Direct, PushAnswers},
     desk::Pace,
     driver::{Driver, Introduction, Request, now},
+    listeners::{Change, Listeners},
     local_offsets::LocalOffsets,
     offset_store::{FileOffsets, OffsetStore},
     polls::Polls,
@@ -115,6 +116,7 @@ impl<M: Mode> PushConsumerBuilder<M> {
             direct: direct.filter(|_| self.direct_consumption),
             pace: Arc::clone(&self.desk.pace),
             concurrency: self.concurrency,
+            listeners: std::mem::take(&mut self.listeners),
         };
         let Driven { commands, tasks, .. } =
             drive(&self.client, self.config, ConsumeType::Passively, duty)?;
@@ -145,6 +147,7 @@ struct Duty<P: Portion> {
     direct: Option<Direct>,
     pace: Arc<Pace>,
     concurrency: usize,
+    listeners: Listeners,
 }
 
 /// A group that is driven, and the way to its driver.
@@ -165,6 +168,7 @@ pub(super) fn drive_polled(client: &Client, config: Config) -> Result<Driven, Er
         direct: None,
         pace: Arc::default(),
         concurrency: 0,
+        listeners: Listeners::default(),
     };
     drive(client, config, ConsumeType::Actively, duty)
 }
@@ -213,6 +217,7 @@ fn drive<P: Portion>(
         requests: requests.clone(),
         introduction,
         facts,
+        changes: listen(&tasks, duty.listeners),
         rates: Rates::new(now().monotonic),
         local: duty.local,
         work: duty.work,
@@ -233,6 +238,16 @@ fn drive<P: Portion>(
     let running = Running { commands: commands.downgrade(), tasks: tasks.clone() };
     client.core().closers.add(Role::Consumer, running);
     Ok(Driven { requests, commands, tasks })
+}
+
+/// Where changes of queues are told, if somebody listens.
+fn listen(tasks: &Tasks, listeners: Listeners) -> Option<mpsc::UnboundedSender<Change>> {
+    if listeners.is_empty() {
+        return None;
+    }
+    let (changes, told) = mpsc::unbounded_channel();
+    tasks.spawn("listeners", until_stopped(listeners.run(told), tasks.clone()));
+    Some(changes)
 }
 
 /// The file that a Java consumer of this group on this machine has beside it. Java's members have the name of their address alone

@@ -13,6 +13,7 @@ mod filter;
 mod handler;
 mod hooks;
 mod launch;
+mod listeners;
 mod lite_pull;
 mod local_offsets;
 mod mode;

@@ -651,3 +651,30 @@ async fn a_condition_is_checked_at_the_start_and_judged_by_the_broker() {
     deliveries.shutdown(PATIENCE).await;
     eventually("all three are passed", || async { committed(&cluster, 1) == 3 }).await;
 }
+
+#[tokio::test]
+async fn listeners_are_told_of_queues_that_come_and_go() {
+    let (cluster, one) = cluster_with(4).await;
+    let two = client_of(&cluster).await;
+    let told = Arc::new(Mutex::new((0, 0)));
+    let (came, went) = (Arc::clone(&told), Arc::clone(&told));
+    let of_topic = |queues: &[rocketmq_client::MessageQueue]| {
+        queues.iter().filter(|queue| &*queue.topic == "t").count()
+    };
+    let first = reader(&one)
+        .on_assigned(move |queues| {
+            came.lock().unwrap().0 += of_topic(&queues);
+            async {}
+        })
+        .on_revoked(move |queues| {
+            went.lock().unwrap().1 += of_topic(&queues);
+            async {}
+        });
+    let first = first.start(|_: Delivery| async {}).await.unwrap();
+    eventually("all have come", || async { told.lock().unwrap().0 == 4 }).await;
+    let second = reader(&two).start(|_: Delivery| async {}).await.unwrap();
+    eventually("two have gone", || async { told.lock().unwrap().1 == 2 }).await;
+    second.shutdown(PATIENCE).await;
+    eventually("and come again", || async { *told.lock().unwrap() == (6, 2) }).await;
+    first.shutdown(PATIENCE).await;
+}
