@@ -24,7 +24,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -32,7 +32,7 @@ use std::{
 use bytes::Bytes;
 use rocketmq_protocol::{
     Request,
-    message::{MessageId, UniqueIdPrefix},
+    message::{MessageId, UniqueIdPrefix, UniqueIds},
     names,
 };
 use rocketmq_remoting::{Answer, Remoting, Tasks};
@@ -215,7 +215,11 @@ impl Client {
             replies,
             checked_groups,
             met: Met::default(),
-            ids: UniqueIds::new(address),
+            ids: UniqueIds::new(UniqueIdPrefix::new(
+                address,
+                std::process::id(),
+                fastrand::u32(..),
+            )),
         });
         tasks.spawn("routes", routes.refresh(registry, tasks.clone()));
         tasks.spawn("heartbeat", heartbeat::run(Arc::downgrade(&core)));
@@ -406,7 +410,7 @@ impl Client {
 impl Core {
     /// A new id for a message.
     pub(crate) fn new_message_id(&self) -> MessageId {
-        self.ids.next()
+        self.ids.next(wall_millis())
     }
 
     fn health(&self) -> Health {
@@ -448,21 +452,4 @@ async fn own_address(servers: &NameServers) -> IpAddr {
         }
     }
     IpAddr::V4(Ipv4Addr::LOCALHOST)
-}
-
-/// Ids for messages, without a lock.
-struct UniqueIds {
-    prefix: UniqueIdPrefix,
-    counter: AtomicU32,
-}
-
-impl UniqueIds {
-    fn new(address: IpAddr) -> Self {
-        let prefix = UniqueIdPrefix::new(address, std::process::id(), fastrand::u32(..));
-        Self { prefix, counter: AtomicU32::new(0) }
-    }
-
-    fn next(&self) -> MessageId {
-        self.prefix.id(wall_millis(), self.counter.fetch_add(1, Ordering::Relaxed))
-    }
 }

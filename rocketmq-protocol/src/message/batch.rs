@@ -68,7 +68,8 @@ impl MessageExt {
             return None;
         }
         let records = decode_batch(self.body.clone())?;
-        let offsets = self.queue_offset..;
+        // Wraps where a hostile offset would.
+        let offsets = (0..).map(|index| self.queue_offset.wrapping_add(index));
         let wanted = offsets.zip(records).filter(|(offset, _)| *offset >= from);
         Some(wanted.map(|(offset, record)| self.inner(offset, record)).collect())
     }

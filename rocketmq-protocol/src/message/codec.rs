@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
-use super::{MessageExt, Properties, SysFlag};
+use super::{MessageExt, Properties, SysFlag, property};
 use crate::Text;
 
 const MAGIC_V1: i32 = 0xDAA3_20A7_u32 as i32;
@@ -232,6 +232,13 @@ pub(super) fn body_crc(body: &[u8]) -> u32 {
     crc32fast::hash(body) & CRC_BITS
 }
 
+/// The property in which brokers with `enabledAppendPropCRC` keep a checksum of the whole message, in its form on the wire: ten digits,
+/// the lowest first (`common/message/MessageDecoder.java`, `createCrc32`).
+pub fn crc_property(crc: u32) -> Vec<u8> {
+    let digits: String = format!("{crc:010}").chars().rev().collect();
+    format!("{}\u{1}{digits}\u{2}", property::CRC32).into_bytes()
+}
+
 /// Writes a message in the store format: V1, or V2 if its topic is longer than 127 bytes. Total size, checksum and the address
 /// bits of the system flag are computed; `store_size` and `body_crc` of `message` are not looked at.
 ///
@@ -288,7 +295,6 @@ fn put_host(host: SocketAddr, out: &mut BytesMut) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::property;
 
     fn message(topic: &'static str, host: &str) -> MessageExt {
         let host = host.parse().unwrap();

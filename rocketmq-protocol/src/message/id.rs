@@ -4,6 +4,7 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     str::FromStr,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use thiserror::Error;
@@ -95,29 +96,19 @@ impl fmt::Display for OffsetMessageId {
     }
 }
 
-/// A text that is no offset message id.
+/// A text that is no message id of the kind asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("not an offset message id: 32 or 56 hexadecimal digits with a port up to 65535 are")]
+#[error(
+    "not a message id: 32 or 56 hexadecimal digits are, with a port up to 65535 in an offset id"
+)]
 pub struct InvalidMessageId;
 
 impl FromStr for OffsetMessageId {
     type Err = InvalidMessageId;
 
     fn from_str(text: &str) -> Result<Self, InvalidMessageId> {
-        let mut bytes = [0; LONGEST / 2];
-        let digits = text.as_bytes();
-        let held = bytes.get_mut(..digits.len() / 2).ok_or(InvalidMessageId)?;
-        for (byte, pair) in held.iter_mut().zip(digits.chunks(2)) {
-            let pair = std::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'));
-            *byte = u8::from_str_radix(pair.ok_or(InvalidMessageId)?, 16)
-                .map_err(|_| InvalidMessageId)?;
-        }
-        let (address, rest): (IpAddr, &[u8]) = match digits.len() {
-            32 => bytes.split_first_chunk::<4>().map(|(ip, rest)| (IpAddr::from(*ip), rest)),
-            56 => bytes.split_first_chunk::<16>().map(|(ip, rest)| (IpAddr::from(*ip), rest)),
-            _ => None,
-        }
-        .ok_or(InvalidMessageId)?;
+        let (bytes, digits) = bytes_of_hex(text)?;
+        let (address, rest) = split_address(&bytes, digits)?;
         let (port, rest) = rest.split_first_chunk::<4>().ok_or(InvalidMessageId)?;
         let port = u16::try_from(i32::from_be_bytes(*port)).map_err(|_| InvalidMessageId)?;
         let offset = rest.first_chunk::<8>().ok_or(InvalidMessageId)?;
@@ -165,6 +156,108 @@ impl UniqueIdPrefix {
             }
         }
     }
+}
+
+/// Makes ids, without a lock: any number of threads may ask at once.
+///
+/// No two are alike, however the clock is set back and however many are made in a millisecond: the time in an id never goes
+/// back, and moves on by itself when the counter has come round.
+#[derive(Debug)]
+pub struct UniqueIds {
+    prefix: UniqueIdPrefix,
+    /// The last id's milliseconds since 1970 in the upper 48 bits, its counter in the lower 16.
+    last: AtomicU64,
+}
+
+impl UniqueIds {
+    /// Ids that begin alike.
+    pub fn new(prefix: UniqueIdPrefix) -> Self {
+        Self { prefix, last: AtomicU64::new(0) }
+    }
+
+    /// The next id. `now`: milliseconds since 1970.
+    pub fn next(&self, now: i64) -> MessageId {
+        let now = u64::try_from(now).unwrap_or(0);
+        let step = |last: u64| {
+            let counter = (last as u16).wrapping_add(1);
+            let time = (last >> 16).max(now);
+            // The counter goes round once in 65,536 ids; where they are all of one millisecond, it is over.
+            let over = counter == 0 && time == last >> 16;
+            (time + u64::from(over)) << 16 | u64::from(counter)
+        };
+        let taken = |last| Some(step(last));
+        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
+        let id = step(last.unwrap_or_else(|last| last));
+        self.prefix.id((id >> 16) as i64, (id & 0xffff) as u32)
+    }
+}
+
+/// An id made by a producer, taken apart. Nothing but people looks inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UniqueId {
+    /// The producer's address, as it knew it.
+    pub address: IpAddr,
+    /// The low 16 bits of its process id.
+    pub process: u16,
+    /// A number of the process.
+    pub number: u32,
+    /// Milliseconds since the month began in which it was made.
+    pub millis: u32,
+    /// Which of the ids of the process it is, in 16 bits.
+    pub counter: u16,
+}
+
+impl UniqueId {
+    /// When it was made, in milliseconds since 1970, if that was in the month before `now` or in the one before that. Java counts
+    /// months in the time zone of the machine, here it is UTC.
+    pub fn made_at(&self, now: i64) -> i64 {
+        let month = month_start(now);
+        let this_month = month + i64::from(self.millis);
+        if this_month < now { this_month } else { month_start(month - 1) + i64::from(self.millis) }
+    }
+}
+
+impl FromStr for UniqueId {
+    type Err = InvalidMessageId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMessageId> {
+        let (bytes, length) = bytes_of_hex(text)?;
+        let (address, rest): (IpAddr, &[u8]) = split_address(&bytes, length)?;
+        let (process, rest) = rest.split_first_chunk().ok_or(InvalidMessageId)?;
+        let (number, rest) = rest.split_first_chunk().ok_or(InvalidMessageId)?;
+        let (millis, rest) = rest.split_first_chunk().ok_or(InvalidMessageId)?;
+        let counter = rest.first_chunk().ok_or(InvalidMessageId)?;
+        Ok(Self {
+            address,
+            process: u16::from_be_bytes(*process),
+            number: u32::from_be_bytes(*number),
+            millis: u32::from_be_bytes(*millis),
+            counter: u16::from_be_bytes(*counter),
+        })
+    }
+}
+
+/// The bytes of hexadecimal digits, and how many digits there were.
+fn bytes_of_hex(text: &str) -> Result<([u8; LONGEST / 2], usize), InvalidMessageId> {
+    let mut bytes = [0; LONGEST / 2];
+    let digits = text.as_bytes();
+    let held = bytes.get_mut(..digits.len() / 2).ok_or(InvalidMessageId)?;
+    for (byte, pair) in held.iter_mut().zip(digits.chunks(2)) {
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'));
+        *byte =
+            u8::from_str_radix(pair.ok_or(InvalidMessageId)?, 16).map_err(|_| InvalidMessageId)?;
+    }
+    Ok((bytes, digits.len()))
+}
+
+/// 32 digits begin with an IPv4 address, 56 with an IPv6 address.
+fn split_address(bytes: &[u8], digits: usize) -> Result<(IpAddr, &[u8]), InvalidMessageId> {
+    match digits {
+        32 => bytes.split_first_chunk::<4>().map(|(ip, rest)| (IpAddr::from(*ip), rest)),
+        56 => bytes.split_first_chunk::<16>().map(|(ip, rest)| (IpAddr::from(*ip), rest)),
+        _ => None,
+    }
+    .ok_or(InvalidMessageId)
 }
 
 const DAY: i64 = 86_400_000;
@@ -224,6 +317,42 @@ mod tests {
         check("10.0.0.1", 70_000, 0x18B4_AAC2, later, 65_537, "0A000001117018B4AAC247B760000001");
         let v6 = "20010DB80000000000000000000000010001DEADBEEF47B760000001";
         check("2001:db8::1", 1, 0xDEAD_BEEF, later, 1, v6);
+    }
+
+    /// F39: ids are unique, whatever the clock does.
+    #[test]
+    fn f39_ids_are_unique_while_the_clock_is_set_back() {
+        let ids = UniqueIds::new(UniqueIdPrefix::new([10, 0, 0, 1].into(), 1, 2));
+        let now = 1_700_000_000_000;
+        let clocks = [now, now - 3_600_000, now + 1, now - 1];
+        let made: std::collections::BTreeSet<_> =
+            clocks.iter().flat_map(|now| (0..70_000).map(|_| ids.next(*now))).collect();
+        assert_eq!(made.len(), clocks.len() * 70_000);
+    }
+
+    /// F39: several threads never get the same id.
+    #[test]
+    fn f39_threads_share_a_generator_without_a_lock() {
+        let ids = UniqueIds::new(UniqueIdPrefix::new([10, 0, 0, 1].into(), 1, 2));
+        let made = std::sync::Mutex::new(std::collections::BTreeSet::new());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mine: Vec<_> = (0..50_000).map(|_| ids.next(1_700_000_000_000)).collect();
+                    made.lock().unwrap().extend(mine);
+                });
+            }
+        });
+        assert_eq!(made.into_inner().unwrap().len(), 200_000);
+    }
+
+    #[test]
+    fn unique_ids_are_taken_apart() {
+        let id: UniqueId = "0A000001117018B4AAC247B760000001".parse().unwrap();
+        assert_eq!(id.address, IpAddr::from([10, 0, 0, 1]));
+        assert_eq!((id.process, id.number, id.counter), (0x1170, 0x18B4_AAC2, 1));
+        assert_eq!(id.made_at(1_700_000_000_001), 1_700_000_000_000);
+        assert_eq!(id.made_at(1_702_000_000_000), 1_698_796_800_000 + 1_203_200_000);
     }
 
     #[test]

@@ -14,12 +14,12 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 pub use batch::{BatchRecord, batch_properties, decode_batch, encode_batch_record};
-pub use codec::{Damage, Messages, Undecodable, decode_messages, encode_message};
+pub use codec::{Damage, Messages, Undecodable, crc_property, decode_messages, encode_message};
 pub use compression::{
     BodyError, BodyLimits, Compression, UnknownCompression, compress, decompress,
 };
 pub use delay::DelayLevels;
-pub use id::{InvalidMessageId, MessageId, OffsetMessageId, UniqueIdPrefix};
+pub use id::{InvalidMessageId, MessageId, OffsetMessageId, UniqueId, UniqueIdPrefix, UniqueIds};
 pub use properties::{PROPERTIES_MAX, Properties, PropertiesWriter, PropertyError};
 pub use sys_flag::{PullSysFlag, SysFlag};
 

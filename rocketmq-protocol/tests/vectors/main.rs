@@ -23,6 +23,8 @@ mod header_classes;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod pop;
@@ -78,6 +80,22 @@ files! {
         "encode" => headers::encode,
         "decode" => headers::decode,
     }
+    messages {
+        "message" => messages::message,
+        "broken" => messages::broken,
+        "list" => messages::list,
+        "batch" => messages::batch,
+        "batch-broken" => messages::batch_broken,
+        "inner-batch" => messages::inner_batch,
+        "properties-write" => messages::properties_write,
+        "properties-read" => messages::properties_read,
+        "crc-property" => messages::checksum_property,
+        "crc" => messages::crc,
+        "id" => messages::id,
+        "id-decode" => messages::id_decode,
+        "uniq-decode" => messages::uniq_decode,
+        "uniq-create" => messages::uniq_create,
+    }
     names {
         "name" => names::name,
         "check-group" => names::check_group,
@@ -121,7 +139,6 @@ const READ_ELSEWHERE: &[(&str, &str)] = &[
     ("allocate", "rocketmq-consumer"),
     ("bodies", "later: bodies"),
     ("latencyfault", "rocketmq-route"),
-    ("messages", "later: messages"),
     ("processqueue", "rocketmq-consumer"),
     ("selectors", "rocketmq-route"),
 ];

@@ -70,6 +70,77 @@ fn refused(_: &Case) -> Value {
 
 const RULES: &[Rule] = &[
     Rule {
+        file: "messages",
+        kind: "id-decode",
+        member: "decoded",
+        reason: "an id has 32 or 56 hexadecimal digits; to Java any other character is a digit too, and what is too much is cut",
+        applies: |case| {
+            let id = case.get("id").as_str().unwrap_or_default();
+            let digits = id.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let proper = digits && [32, 56].contains(&id.len());
+            !proper && outcome(case.get("decoded")).is_object()
+        },
+        ours: refused,
+    },
+    Rule {
+        file: "messages",
+        kind: "broken",
+        member: "decoded",
+        reason: "a topic that is not UTF-8 is none; Java replaces what it cannot read, and so makes another topic of it",
+        applies: |case| outcome(case.get("decoded"))["topic"].to_string().contains('\u{fffd}'),
+        ours: refused,
+    },
+    Rule {
+        file: "messages",
+        kind: "broken",
+        member: "decodesWithCrcCheck",
+        reason: "a topic that is not UTF-8 is none; Java replaces what it cannot read, and so makes another topic of it",
+        applies: |case| outcome(case.get("decoded"))["topic"].to_string().contains('\u{fffd}'),
+        ours: |_| json!(false),
+    },
+    Rule {
+        file: "messages",
+        kind: "broken",
+        member: "decoded",
+        reason: "a property that is not UTF-8 is passed over where texts are asked for; Java replaces what it cannot read",
+        applies: |case| outcome(case.get("decoded"))["properties"].to_string().contains('\u{fffd}'),
+        ours: |case| {
+            let mut message = case.get("decoded").clone();
+            if let Some(properties) = message["properties"].as_object_mut() {
+                properties.retain(|name, value| !format!("{name}{value}").contains('\u{fffd}'));
+            }
+            message
+        },
+    },
+    Rule {
+        file: "messages",
+        kind: "batch-broken",
+        member: "decoded",
+        reason: "a record ends where its size says, or it is damaged: Java does not look at the size",
+        applies: |case| {
+            outcome(case.get("decoded")).is_array() && !sizes_lead_to_the_end(&case.bytes("bytes"))
+        },
+        ours: refused,
+    },
+    Rule {
+        file: "messages",
+        kind: "broken",
+        member: "decoded",
+        reason: "a message ends where its total size says, or it is damaged: Java does not look at the total size",
+        applies: |case| outcome(case.get("decoded")).is_object() && does_not_end_there(case),
+        ours: refused,
+    },
+    Rule {
+        file: "messages",
+        kind: "broken",
+        member: "decodesWithCrcCheck",
+        reason: "a message ends where its total size says, or it is damaged: Java does not look at the total size",
+        applies: |case| {
+            outcome(case.get("decodesWithCrcCheck")) == true && does_not_end_there(case)
+        },
+        ours: |_| json!(false),
+    },
+    Rule {
         file: "compression",
         kind: "decompress",
         member: "result",
@@ -279,6 +350,24 @@ const RULES: &[Rule] = &[
 fn ends_in_a_zero_too_many(input: &[u8]) -> bool {
     let whole = |input: &[u8]| decompress(Compression::Zstd, input, &BodyLimits::default()).is_ok();
     input.split_last().is_some_and(|(last, rest)| *last == 0 && !rest.is_empty() && whole(rest))
+}
+
+/// Whether the total size of a message is not what Java has read of it.
+fn does_not_end_there(case: &Case) -> bool {
+    let size = i32::from_be_bytes(case.bytes("bytes")[..4].try_into().expect("four"));
+    case.get("consumed").as_i64() != Some(size.into())
+}
+
+/// Whether the sizes of a batch's records are those of records, and end where the batch ends.
+fn sizes_lead_to_the_end(mut rest: &[u8]) -> bool {
+    while let Some((size, _)) = rest.split_first_chunk() {
+        let size = usize::try_from(i32::from_be_bytes(*size)).unwrap_or(0);
+        if size < 22 || size > rest.len() {
+            return false;
+        }
+        rest = &rest[size..];
+    }
+    rest.is_empty()
 }
 
 /// Only a record of what is about to be consumed ends in a text.
