@@ -1,0 +1,27 @@
+//! Bodies in JSON, as servers write them.
+
+use rocketmq_protocol::body;
+use serde_json::Value;
+
+/// fastjson's dialect is read without panic; and what is strict JSON is read as `serde_json` reads it, but for members that are null.
+pub fn bodies(data: &[u8]) {
+    let read = body::decode::<body::TopicRouteData>(data);
+    assert!(format!("{read:?}").len() <= 4096 + 64 * data.len());
+    let _ = body::decode::<body::HeartbeatData>(data);
+    let strict = serde_json::from_slice::<Value>(data);
+    if let (Ok(strict), Ok(ours)) = (strict, body::decode::<Value>(data)) {
+        assert_eq!(without_nulls(ours), without_nulls(strict));
+    }
+}
+
+/// To fastjson a member that is null is one that is not there.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let there = members.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(there.map(|(name, value)| (name, without_nulls(value))).collect())
+        }
+        Value::Array(values) => Value::Array(values.into_iter().map(without_nulls).collect()),
+        other => other,
+    }
+}
