@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use rocketmq_protocol::{code::ResponseCode, header::Request};
-use rocketmq_remoting::{Answer, CallError, Channel, NotSent, Refusal};
+use rocketmq_remoting::{Answer, CallError, Channel, NotSent};
 use rocketmq_route::{LOGICAL_BROKER_PREFIX, MessageQueue};
 use tokio::time::Instant;
 
@@ -48,10 +48,7 @@ impl Core {
         if !self.options.vip_channel {
             return Arc::clone(address);
         }
-        let vip = address.rsplit_once(':').and_then(|(host, port)| {
-            let port: u16 = port.parse().ok()?;
-            Some(format!("{host}:{}", port.checked_sub(2)?).into())
-        });
+        let vip = vip_address(address).map(Arc::from);
         vip.unwrap_or_else(|| Arc::clone(address))
     }
 
@@ -108,7 +105,11 @@ pub(crate) fn from_call(error: CallError, address: &str) -> Error {
                 .unknown_outcome()
         }
         CallError::Refused { refusal, .. } => {
-            let kind = if is_denial(refusal) { ErrorKind::Denied } else { ErrorKind::Refused };
+            let kind = if is_denial(refusal.code, refusal.remark.as_deref().unwrap_or_default()) {
+                ErrorKind::Denied
+            } else {
+                ErrorKind::Refused
+            };
             return Error::new(kind, error.to_string()).with_code(refusal.code).at(address);
         }
         // It was answered as if done, so it may have been.
@@ -121,18 +122,54 @@ pub(crate) fn from_call(error: CallError, address: &str) -> Error {
     .with_source(error)
 }
 
+/// The port two below.
+fn vip_address(address: &str) -> Option<String> {
+    let (host, port) = address.rsplit_once(':')?;
+    let port: u16 = port.parse().ok()?;
+    Some(format!("{host}:{}", port.checked_sub(2)?))
+}
+
 /// Whether a server refuses because of who asks, which asking again does not mend.
 ///
 /// 5.x answers `NO_PERMISSION`, and so does a broker or topic that is closed for writing: those say "forbidden". 4.x has no code for
 /// it and answers `SYSTEM_ERROR` with the name of an exception. There is nothing else to tell them by
 /// (`broker/processor/AbstractSendMessageProcessor.java`, `acl/plain/PlainAccessValidator.java`).
-fn is_denial(refusal: &Refusal) -> bool {
-    let remark = refusal.remark.as_deref().unwrap_or_default();
-    match refusal.code {
+fn is_denial(code: ResponseCode, remark: &str) -> bool {
+    match code {
         ResponseCode::NO_PERMISSION => !remark.contains("forbidden"),
         ResponseCode::SYSTEM_ERROR => {
             remark.starts_with("org.apache.rocketmq.acl.common.AclException")
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_is_told_from_what_is_closed() {
+        let check = |code, remark, denied| assert_eq!(is_denial(code, remark), denied, "{remark}");
+        check(ResponseCode::NO_PERMISSION, "check signature failed.", true);
+        check(ResponseCode::NO_PERMISSION, "User:u has no permission to access Topic:t", true);
+        check(
+            ResponseCode::NO_PERMISSION,
+            "the broker[10.0.0.1] sending message is forbidden",
+            false,
+        );
+        let of_4 = "org.apache.rocketmq.acl.common.AclException: No accessKey is configured";
+        check(ResponseCode::SYSTEM_ERROR, of_4, true);
+        check(ResponseCode::SYSTEM_ERROR, "java.lang.NullPointerException", false);
+        check(ResponseCode::SYSTEM_BUSY, "", false);
+    }
+
+    #[test]
+    fn the_vip_channel_is_two_ports_below() {
+        assert_eq!(vip_address("10.0.0.1:10911").as_deref(), Some("10.0.0.1:10909"));
+        assert_eq!(vip_address("[::1]:10911").as_deref(), Some("[::1]:10909"));
+        for none in ["10.0.0.1", "host:port", "host:1"] {
+            assert_eq!(vip_address(none), None, "{none}");
+        }
     }
 }
