@@ -34,6 +34,8 @@ pub(super) struct Attempt<'a> {
     pub(super) wire: &'a Wire,
     pub(super) new_topic_queues: i32,
     pub(super) deadline: Instant,
+    /// Whether somebody looks at more of the answer than a receipt tells.
+    pub(super) keep_answer: bool,
 }
 
 impl Attempt<'_> {
@@ -54,7 +56,8 @@ impl Attempt<'_> {
         };
         let answer = answer.map_err(|error| error.at(&*self.queue.broker_name))?;
         let receipt = self.receipt(&answer, nth)?;
-        Ok(Stored { receipt, answer: answer.header })
+        let kept = self.keep_answer.then(|| Box::new(answer.header));
+        Ok(Stored { receipt, answer: kept })
     }
 
     pub(super) async fn oneway(&self) -> Result<(), Error> {

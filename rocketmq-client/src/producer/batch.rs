@@ -287,8 +287,9 @@ impl Producer {
 /// The receipt of each message: its own id, and the next queue offset. Brokers that store the batch as one message give it one
 /// offset id.
 fn split(stored: Stored, ids: &[MessageId]) -> Vec<SendReceipt> {
+    let all = stored.answer.as_ref().map(|answer| &*answer.msg_id).unwrap_or_default();
     let offset_ids: Vec<Option<OffsetMessageId>> =
-        stored.answer.msg_id.split(',').map(|id| id.parse().ok()).collect();
+        all.split(',').map(|id| id.parse().ok()).collect();
     let one = offset_ids.len() == 1;
     let offset_id = |index: usize| offset_ids.get(if one { 0 } else { index }).copied().flatten();
     ids.iter()

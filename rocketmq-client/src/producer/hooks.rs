@@ -1,10 +1,6 @@
 //! [`SendHook`]: seeing messages before they are sent, and what became of them.
 
-use std::{
-    any::{Any, TypeId},
-    collections::HashMap,
-    fmt,
-};
+use std::{any::Any, fmt};
 
 use rocketmq_route::MessageQueue;
 
@@ -57,23 +53,26 @@ pub trait SendHook: fmt::Debug + Send + Sync + 'static {
 /// What one send's hooks tell each other: values by their type, from *before* to *after*.
 #[derive(Default)]
 pub struct SendContext {
-    values: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    /// One of each type. A list, since few hooks have few values, and one without values costs nothing.
+    values: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 impl SendContext {
     /// Keeps a value, in place of one of the same type.
     pub fn insert<T: Any + Send + Sync>(&mut self, value: T) {
-        self.values.insert(TypeId::of::<T>(), Box::new(value));
+        drop(self.remove::<T>());
+        self.values.push(Box::new(value));
     }
 
     /// The value of this type.
     pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
-        self.values.get(&TypeId::of::<T>())?.downcast_ref()
+        self.values.iter().find_map(|value| value.downcast_ref())
     }
 
     /// Takes the value of this type out.
     pub fn remove<T: Any + Send + Sync>(&mut self) -> Option<T> {
-        self.values.remove(&TypeId::of::<T>())?.downcast().ok().map(|value| *value)
+        let at = self.values.iter().position(|value| value.is::<T>())?;
+        self.values.swap_remove(at).downcast().ok().map(|value| *value)
     }
 }
 
@@ -83,7 +82,6 @@ impl fmt::Debug for SendContext {
     }
 }
 
-/// An empty map allocates nothing: a context costs something only where a hook uses it.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -179,8 +179,9 @@ impl Sending {
         let (shared, receipt) = (&self.producer.shared, &stored.receipt);
         let core = shared.client.core();
         let topic = core.unwrap(&self.topic);
-        let Some(region) = stored.answer.region.as_deref() else { return };
-        if stored.answer.trace_on == Some(false) || tracer.leaves_out(&topic) {
+        let Some(answer) = &stored.answer else { return };
+        let Some(region) = answer.region.as_deref() else { return };
+        if answer.trace_on == Some(false) || tracer.leaves_out(&topic) {
             return;
         }
         let own = |text: &str| Cow::<'static, str>::Owned(text.to_owned());
@@ -200,7 +201,7 @@ impl Sending {
             body_length: i32::try_from(self.wire.plain_length).unwrap_or(i32::MAX),
             cost_time: i32::try_from(elapsed.as_millis()).unwrap_or(i32::MAX),
             message_type: MessageType::of_message(&properties),
-            offset_message_id: Some(own(&stored.answer.msg_id)),
+            offset_message_id: Some(own(&answer.msg_id)),
             success: receipt.status() == SendStatus::Stored,
             client_host: None,
         }));
@@ -372,6 +373,7 @@ impl Sending {
             queue,
             id: self.id,
             wire: &self.wire,
+            keep_answer: self.wire.kind != Kind::Message || shared.tracer.is_some(),
             new_topic_queues: shared.options.new_topic_queues,
             deadline,
         }
@@ -422,7 +424,8 @@ pub(super) fn vetoed(cause: crate::BoxError) -> Error {
 /// A stored message, with what the broker says beyond the receipt.
 pub(super) struct Stored {
     pub(super) receipt: SendReceipt,
-    pub(super) answer: SendMessageResponseHeader,
+    /// The whole answer, where somebody looks at it: otherwise it would be carried along for nothing.
+    pub(super) answer: Option<Box<SendMessageResponseHeader>>,
 }
 
 /// The attempts so far: what the message's fate is if there is no other.

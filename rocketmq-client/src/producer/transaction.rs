@@ -190,7 +190,7 @@ impl TransactionProducer {
                 message_id: *receipt.message_id(),
                 offset: receipt.queue_offset(),
                 commit_log_offset: receipt.offset_message_id().map_or(0, |id| id.commit_log_offset),
-                transaction_id: answer.transaction_id.as_ref().map(Text::detach),
+                transaction_id: answer.and_then(|answer| Some(answer.transaction_id?.detach())),
                 topic: Arc::clone(sending.topic()),
                 at: Server::Broker(receipt.queue().clone()),
                 asked: false,
