@@ -9,3 +9,4 @@ mod pulling;
 mod rebalance;
 #[cfg(test)] // so that `expect` is allowed in it
 mod support;
+mod watching;
