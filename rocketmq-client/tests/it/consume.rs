@@ -58,7 +58,7 @@ fn committed(cluster: &MockCluster, queues: i32) -> i64 {
 }
 
 #[tokio::test]
-async fn everything_is_consumed_once_and_committed_at_the_end() {
+async fn a21_everything_is_consumed_once_and_committed_at_the_end() {
     let cluster = MockCluster::builder().topic("t", 4).start().await.unwrap();
     let client = client_of(&cluster).await;
     send(&client, 0..200).await;
@@ -94,7 +94,7 @@ async fn held(consumer: &PushConsumer) -> usize {
 }
 
 #[tokio::test]
-async fn two_members_share_the_queues_and_a_leaver_hands_over() {
+async fn a7_two_members_share_the_queues_and_a_leaver_hands_over() {
     let cluster = MockCluster::builder().topic("t", 4).start().await.unwrap();
     let (one, two) = (client_of(&cluster).await, client_of(&cluster).await);
     let seen = Seen::default();
@@ -116,7 +116,7 @@ async fn two_members_share_the_queues_and_a_leaver_hands_over() {
 }
 
 #[tokio::test]
-async fn tags_are_compared_by_text_and_not_by_hash() {
+async fn f70_tags_are_compared_by_text_and_not_by_hash() {
     let cluster = MockCluster::builder().topic("t", 1).start().await.unwrap();
     let client = client_of(&cluster).await;
     let producer = client.producer("p").start().await.unwrap();
@@ -146,7 +146,7 @@ async fn tags_are_compared_by_text_and_not_by_hash() {
 }
 
 #[tokio::test]
-async fn what_a_handler_says_happens() {
+async fn a9_f88_what_a_handler_says_happens() {
     let cluster = MockCluster::builder().topic("t", 1).start().await.unwrap();
     let client = client_of(&cluster).await;
     let producer = client.producer("p").start().await.unwrap();
@@ -255,7 +255,7 @@ async fn a_hung_handler_does_not_hold_up_shutdown_for_ever() {
 }
 
 #[tokio::test]
-async fn an_unanswered_offset_query_is_not_an_offset() {
+async fn f72_an_unanswered_offset_query_is_not_an_offset() {
     let cluster = MockCluster::builder().topic("t", 1).start().await.unwrap();
     let client = client_of(&cluster).await;
     send(&client, 0..5).await;

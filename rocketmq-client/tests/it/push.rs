@@ -678,3 +678,20 @@ async fn listeners_are_told_of_queues_that_come_and_go() {
     eventually("and come again", || async { *told.lock().unwrap() == (6, 2) }).await;
     first.shutdown(PATIENCE).await;
 }
+
+#[tokio::test]
+async fn a11_after_the_last_attempt_a_message_is_buried_and_the_offset_passes_it() {
+    let (cluster, client) = cluster_with(1).await;
+    send(&client, ["bad", "good"]).await;
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).max_redeliveries(2).start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async move { if &delivery.body()[..] == b"bad" { Err("never") } else { Ok(()) } }
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("it is buried", || async { cluster.messages("%DLQ%g").len() == 1 }).await;
+    consumer.shutdown(PATIENCE).await;
+    assert_eq!(log.bodies().iter().filter(|body| *body == "bad").count(), 3);
+    assert_eq!(committed(&cluster, 1), 2);
+}

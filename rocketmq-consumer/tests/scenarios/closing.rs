@@ -20,7 +20,7 @@ fn busy() -> (Scenario, Vec<Delivery>) {
 }
 
 #[test]
-fn the_steps_come_in_order_and_each_waits_for_the_one_before() {
+fn f81_the_steps_come_in_order_and_each_waits_for_the_one_before() {
     let (mut scenario, taken) = busy();
     scenario.settle(&taken[..1], Outcome::Ack);
     scenario.tell(Input::Close { grace: secs(30) });

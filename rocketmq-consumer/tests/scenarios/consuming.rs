@@ -20,7 +20,7 @@ fn commit_offset(scenario: &Scenario) -> Option<i64> {
 }
 
 #[test]
-fn the_position_is_the_lowest_offset_that_is_not_settled() {
+fn f86_the_position_is_the_lowest_offset_that_is_not_settled() {
     let check = |settled: &[usize], expected: i64| {
         let mut scenario = holding(10..13);
         let taken = scenario.take(9);
@@ -81,7 +81,7 @@ fn what_is_given_back_is_handed_out_again_as_it_was() {
 }
 
 #[test]
-fn a_failed_message_is_sent_back_and_passed_only_when_that_is_confirmed() {
+fn f82_a_failed_message_is_sent_back_and_passed_only_when_that_is_confirmed() {
     let check = |outcome: Outcome, level: i32| {
         let mut scenario = holding(0..2);
         let taken = scenario.take(2);
@@ -102,7 +102,7 @@ fn a_failed_message_is_sent_back_and_passed_only_when_that_is_confirmed() {
 }
 
 #[test]
-fn a_message_that_cannot_be_sent_back_comes_again_here() {
+fn a10_a_message_that_cannot_be_sent_back_comes_again_here() {
     let failure = Failure::Refused(ResponseCode::NO_PERMISSION);
     for silent in [false, true] {
         let mut scenario = holding(0..2);
@@ -182,7 +182,7 @@ fn a_message_from_the_retry_topic_shows_where_it_came_from() {
 }
 
 #[test]
-fn tags_whose_hashes_collide_are_told_apart() {
+fn f70_tags_whose_hashes_collide_are_told_apart() {
     let mut config = config(&[]);
     config.subscriptions.push(subscription::tags("t", "AaAa", 0).expect("an expression"));
     let (mut scenario, pulls) = Scenario::reading(config, &[Q]);

@@ -89,7 +89,7 @@ fn a_broker_that_does_not_wait_is_asked_slowly() {
 }
 
 #[test]
-fn the_suggested_broker_is_asked_and_a_slave_is_told_no_offsets() {
+fn f75_the_suggested_broker_is_asked_and_a_slave_is_told_no_offsets() {
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
     let answer = nothing(PullStatus::NoMatchedMessage, 10);
     scenario.answer(pulls[0].pull, PullAnswer { suggest_which_broker_id: 1, ..answer });
@@ -145,7 +145,7 @@ fn failures_rest_as_long_as_the_table_says() {
 }
 
 #[test]
-fn failing_is_told_once_and_so_is_its_end() {
+fn f69_failing_is_told_once_and_so_is_its_end() {
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
     scenario.rest();
     scenario.fail(pulls[0].pull, Failure::Unreachable);
@@ -161,7 +161,7 @@ fn failing_is_told_once_and_so_is_its_end() {
 }
 
 #[test]
-fn a_broker_that_forgot_us_hears_from_us_but_not_all_the_time() {
+fn f63_a_broker_that_forgot_us_hears_from_us_but_not_all_the_time() {
     let names = ["t/a/0", "t/a/1", "t/a/2"];
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &names);
     scenario.wait(secs(2));
@@ -197,7 +197,7 @@ fn a_pull_that_is_lost_is_sent_again_and_its_answer_ignored() {
 }
 
 #[test]
-fn an_offset_behind_the_end_is_corrected_in_one_round() {
+fn a12_f76_f77_an_offset_behind_the_end_is_corrected_in_one_round() {
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
     scenario.answer(pulls[0].pull, found(&queue(Q), 0..4));
     let pull = scenario.next_pull();
@@ -243,7 +243,7 @@ fn an_offset_before_the_start_goes_forward_and_keeps_what_is_held() {
 }
 
 #[test]
-fn a_reset_at_the_server_drops_what_is_held_in_either_direction() {
+fn a18_f80_a_reset_at_the_server_drops_what_is_held_in_either_direction() {
     for to in [1, 500] {
         let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
         scenario.answer(pulls[0].pull, found(&queue(Q), 0..4));
@@ -309,7 +309,7 @@ fn fill(scenario: &mut Scenario, first: rocketmq_consumer::PullPlan, limit: usiz
 }
 
 #[test]
-fn pulling_stops_above_a_limit_and_goes_on_with_the_settlement_that_makes_room() {
+fn a13_pulling_stops_above_a_limit_and_goes_on_with_the_settlement_that_makes_room() {
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
     assert_eq!(fill(&mut scenario, pulls[0].clone(), 1_000), 1_024);
     assert_eq!(activity(&scenario), Activity::NoRoom(Pressure::Messages));
@@ -326,7 +326,7 @@ fn pulling_stops_above_a_limit_and_goes_on_with_the_settlement_that_makes_room()
 }
 
 #[test]
-fn a_message_that_is_stuck_stops_pulling_however_fast_the_others_are() {
+fn a14_f92_a_message_that_is_stuck_stops_pulling_however_fast_the_others_are() {
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
     let mut plan = pulls[0].clone();
     let mut stuck = Vec::new();
@@ -369,7 +369,7 @@ fn a_topic_limit_is_shared_by_its_queues() {
 }
 
 #[test]
-fn queues_share_a_budget_of_bytes_and_wait_for_it_in_line() {
+fn f94_queues_share_a_budget_of_bytes_and_wait_for_it_in_line() {
     let mut config = config(&["t"]);
     config.budget = Some(10_000);
     config.pull_batch_bytes = 3_200;
@@ -418,7 +418,7 @@ fn what_lies_idle_does_not_use_up_the_budget() {
 }
 
 #[test]
-fn a_paused_consumer_delivers_what_it_has_and_asks_for_no_more() {
+fn a22_a_paused_consumer_delivers_what_it_has_and_asks_for_no_more() {
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
     scenario.tell(Input::Pause);
     scenario.answer(pulls[0].pull, found(&queue(Q), 0..2));

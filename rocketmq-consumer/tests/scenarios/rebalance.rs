@@ -45,7 +45,7 @@ fn the_retry_topic_is_subscribed_whole() {
 }
 
 #[test]
-fn a_member_that_is_not_listed_keeps_its_queues_and_asks_again() {
+fn a8_f60_a_member_that_is_not_listed_keeps_its_queues_and_asks_again() {
     let (mut scenario, _) = Scenario::reading(config(&["t"]), TWO);
     scenario.wait(secs(3));
     scenario.rest();
@@ -114,7 +114,7 @@ fn no_answer_is_not_an_empty_list() {
 }
 
 #[test]
-fn rounds_come_by_themselves_and_soon_after_news() {
+fn f61_rounds_come_by_themselves_and_soon_after_news() {
     let (mut scenario, _) = Scenario::reading(config(&["t"]), TWO);
     let asked = |scenario: &mut Scenario| {
         let asked = scenario.rest().into_iter().filter_map(|action| match action {
@@ -203,7 +203,7 @@ fn a_queue_without_a_stored_offset_starts_where_the_table_says() {
 }
 
 #[test]
-fn an_offset_that_is_not_known_is_asked_for_again_and_never_made_up() {
+fn f72_an_offset_that_is_not_known_is_asked_for_again_and_never_made_up() {
     let mut scenario = Scenario::new(config(&["t"]));
     scenario.route(&["t/a/0"]);
     scenario.tell(Input::Registered);
@@ -269,7 +269,7 @@ fn about_to_lose_a_queue() -> (Scenario, Vec<rocketmq_consumer::Delivery>) {
 }
 
 #[test]
-fn a_queue_that_moves_away_is_drained_committed_and_let_go() {
+fn a7_f66_a_queue_that_moves_away_is_drained_committed_and_let_go() {
     let (mut scenario, taken) = about_to_lose_a_queue();
     let epoch = taken[0].id().epoch;
     let until = scenario.now.monotonic + secs(1);
@@ -378,7 +378,7 @@ fn a_queue_that_comes_back_while_it_is_let_go_is_acquired_anew() {
 }
 
 #[test]
-fn unsubscribing_commits_and_lets_go() {
+fn a23_f64_unsubscribing_commits_and_lets_go() {
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &["t/a/0"]);
     scenario.answer(pulls[0].pull, nothing(PullStatus::NoMatchedMessage, 40));
     scenario.rest();
