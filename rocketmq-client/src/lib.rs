@@ -33,6 +33,10 @@
 //! it and share it. A [`Producer`] sends; a [`PushConsumer`] calls a handler with each message, up to
 //! [`concurrency`](PushConsumerBuilder::concurrency) at once, and commits offsets behind what is done.
 //!
+//! Those who would rather ask for messages have a [`LitePullConsumer`], whose queues are pulled ahead and polled, a [`SimpleConsumer`],
+//! which receives and acknowledges one by one, and a [`PullConsumer`], which does nothing by itself. What a group has given up is among
+//! its [`DeadLetters`].
+//!
 //! # What it promises
 //!
 //! * An acknowledged message is never lost on the way to a group: an offset moves only past messages whose handler has

@@ -1,5 +1,7 @@
 //! What goes into a [`ConsumerGroup`](crate::ConsumerGroup) and what comes out: plain data, no behaviour.
 
+mod popping;
+
 use std::{
     fmt,
     sync::Arc,
@@ -13,6 +15,8 @@ use rocketmq_protocol::{
     pop::Receipt,
 };
 use rocketmq_route::MessageQueue;
+
+pub use popping::{Assigned, PopAck, PopPlan, Reappearance};
 
 use crate::{delivery::Delivery, pop::Popped, rebalance::AllocateError, snapshot::Activity};
 
@@ -227,15 +231,6 @@ pub enum Input {
     },
     /// Answer to [`Action::Unregister`]. There is nothing to be done about a failure: brokers will notice by silence.
     Unregistered,
-}
-
-/// A queue that a broker has assigned to this member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assigned {
-    /// The queue; number −1 is any of the broker's.
-    pub queue: MessageQueue,
-    /// Whether it is to be popped. Otherwise it is pulled.
-    pub popped: bool,
 }
 
 /// What somebody vouches for.
@@ -496,55 +491,6 @@ pub struct PullPlan {
     pub sub_version: i64,
     /// The subscription, if the request is to carry it; otherwise the broker uses the one from the heartbeat.
     pub subscription: Option<Arc<SubscriptionData>>,
-    /// When the answer is no longer expected.
-    pub deadline: Instant,
-}
-
-/// One pop to send.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PopPlan {
-    /// Its name.
-    pub pop: PullToken,
-    /// The queue; number −1 is any of the broker's.
-    pub queue: MessageQueue,
-    /// At most so many messages.
-    pub max_messages: u32,
-    /// How long nobody else gets them.
-    pub invisible: Duration,
-    /// How long the broker may hold the pop until there is something.
-    pub wait: Duration,
-    /// Where a group without an offset begins: at the first message rather than behind the last.
-    pub from_first: bool,
-    /// What is wanted.
-    pub subscription: Arc<SubscriptionData>,
-    /// When the answer is no longer expected.
-    pub deadline: Instant,
-}
-
-/// Popped messages that are consumed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PopAck {
-    /// The tenure of the queue that they were popped from.
-    pub epoch: Epoch,
-    /// That queue, and so their topic and broker.
-    pub queue: MessageQueue,
-    /// Which they are.
-    pub receipts: Vec<Receipt>,
-    /// When the answer is no longer expected.
-    pub deadline: Instant,
-}
-
-/// A popped message that is to come again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reappearance {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// The queue that it was popped from.
-    pub queue: MessageQueue,
-    /// Which it is.
-    pub receipt: Receipt,
-    /// When, from now.
-    pub after: Duration,
     /// When the answer is no longer expected.
     pub deadline: Instant,
 }
