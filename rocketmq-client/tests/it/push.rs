@@ -695,3 +695,29 @@ async fn a11_after_the_last_attempt_a_message_is_buried_and_the_offset_passes_it
     assert_eq!(log.bodies().iter().filter(|body| *body == "bad").count(), 3);
     assert_eq!(committed(&cluster, 1), 2);
 }
+
+#[tokio::test]
+async fn a_queue_that_another_member_has_leased_is_waited_for() {
+    let (cluster, client) = cluster_with(1).await;
+    send(&client, 0..2).await;
+    cluster.steal_lease("broker-a", "g", "t", 0, "other@1");
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).ordered().start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async {}
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("leases were asked for twice", || async {
+        cluster.count(RequestCode::LOCK_BATCH_MQ) >= 2
+    })
+    .await;
+    let snapshot = consumer.snapshot().await.unwrap();
+    let queue = snapshot.queues.iter().find(|queue| &*queue.queue.topic == "t").unwrap();
+    assert_eq!(queue.activity, rocketmq_client::Activity::Locking);
+    assert_eq!(log.len(), 0);
+    // The other one gives it back.
+    cluster.steal_lease("broker-a", "g", "t", 0, client.id());
+    eventually("both are seen", || async { log.len() == 2 }).await;
+    consumer.shutdown(PATIENCE).await;
+}
