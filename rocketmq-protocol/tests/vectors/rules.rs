@@ -237,7 +237,7 @@ const RULES: &[Rule] = &[
         kind: "lite-read",
         member: "belongsToA",
         reason: "without a parent and one lite topic it is the name of nothing",
-        applies: |case| is_unnamed_lite(case) && case.get("belongsToA") == true,
+        applies: |case| is_unnamed_lite(case) && case.text("lmq").starts_with("%LMQ%$a$"),
         ours: |_| json!(false),
     },
     Rule {
@@ -380,7 +380,8 @@ fn with_null_keys(text: &str) -> String {
 }
 
 fn is_unnamed_lite(case: &Case) -> bool {
-    case.get("isLite") == true && outcome(case.get("pair")).is_null()
+    let begins_so = case.get("lmq").as_str().is_some_and(|name| name.starts_with("%LMQ%$"));
+    begins_so && outcome(case.get("pair")).is_null()
 }
 
 fn is_about_messages(case: &Case) -> bool {
