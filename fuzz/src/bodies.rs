@@ -22,6 +22,12 @@ fn without_nulls(value: Value) -> Value {
             Value::Object(there.map(|(name, value)| (name, without_nulls(value))).collect())
         }
         Value::Array(values) => Value::Array(values.into_iter().map(without_nulls).collect()),
+        // How the last digits of a fraction are rounded depends on the way it is read, and whether a zero has a sign. Java has no integers
+        // beyond 64 bits with a sign.
+        Value::Number(number) if number.as_i64().is_none() => match number.as_f64() {
+            Some(0.0) => Value::from(0),
+            value => Value::String(format!("{:.6e}", value.unwrap_or_default())),
+        },
         other => other,
     }
 }
