@@ -2,12 +2,20 @@
 
 use std::fmt;
 
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, Unexpected},
 };
 
-use super::base64;
+/// Java's decoder does not ask for the padding, and its encoder writes it.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Acknowledges popped messages of one broker (`BatchAckMessageRequestBody.java`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +115,7 @@ impl fmt::Debug for AckBits {
 
 impl Serialize for AckBits {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&base64::encode(&self.0))
+        serializer.serialize_str(&BASE64.encode(&self.0))
     }
 }
 
@@ -115,7 +123,7 @@ impl<'de> Deserialize<'de> for AckBits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let unexpected = || D::Error::invalid_value(Unexpected::Str(&text), &"base64");
-        let mut bytes = base64::decode(&text).ok_or_else(unexpected)?;
+        let mut bytes = BASE64.decode(&text).map_err(|_| unexpected())?;
         let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         bytes.truncate(used);
         Ok(Self(bytes))

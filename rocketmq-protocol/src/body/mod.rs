@@ -5,6 +5,7 @@
 
 pub mod assignment;
 pub mod auth;
+#[cfg(feature = "base64")]
 pub mod batch_ack;
 pub mod broker;
 pub mod connection;
@@ -22,7 +23,6 @@ pub mod statistics;
 pub mod subscription_group;
 pub mod topic;
 
-mod base64;
 mod fastjson;
 mod queue_table;
 mod words;
@@ -32,11 +32,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 pub use self::{
-    assignment::*, auth::*, batch_ack::*, broker::*, connection::*, controller::*,
-    direct_consume::*, group::*, heartbeat::*, lite::*, offset::*, queue_lock::*,
-    queue_table::QueueTable, route::*, running_info::*, static_topic::*, statistics::*,
-    subscription_group::*, topic::*,
+    assignment::*, auth::*, broker::*, connection::*, controller::*, direct_consume::*, group::*,
+    heartbeat::*, lite::*, offset::*, queue_lock::*, queue_table::QueueTable, route::*,
+    running_info::*, static_topic::*, statistics::*, subscription_group::*, topic::*,
 };
+#[cfg(feature = "base64")]
+pub use batch_ack::*;
 
 /// A queue as bodies name it (`common/message/MessageQueue.java`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
