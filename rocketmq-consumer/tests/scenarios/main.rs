@@ -4,6 +4,7 @@ mod closing;
 mod consuming;
 mod handed_over;
 mod ordered;
+#[cfg(test)] // so that `expect` is allowed in it
 mod popping;
 mod pulling;
 mod rebalance;
