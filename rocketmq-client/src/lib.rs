@@ -54,7 +54,7 @@
 //!
 //! Off by default:
 //!
-//! * `tls`: encrypted connections, verified ([`ClientBuilder::tls`]). The provider is `ring`; with `tls-aws-lc` it is `aws-lc-rs`.
+//! * `tls`: encrypted connections, verified (`ClientBuilder::tls`). The provider is `ring`; with `tls-aws-lc` it is `aws-lc-rs`.
 //! * `json`: bodies as JSON ([`Message`]`::json`, [`Delivery`]`::json`).
 //! * `http-discovery`: name servers that an HTTP endpoint names (`Client::discover`).
 //! * `socks`: connecting through SOCKS5 proxies (`ClientBuilder::socks`).
