@@ -23,6 +23,7 @@ pub mod statistics;
 pub mod subscription_group;
 pub mod topic;
 
+mod by_code;
 mod fastjson;
 mod queue_table;
 mod words;
@@ -38,6 +39,7 @@ pub use self::{
 };
 #[cfg(feature = "base64")]
 pub use batch_ack::*;
+pub use by_code::{Bodies, BodyKind, JsonBody, by_code};
 
 /// A queue as bodies name it (`common/message/MessageQueue.java`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -61,8 +61,14 @@ pub struct ConsumerOffsetSerializeWrapper {
     /// Which version of the table this is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_version: Option<DataVersion>,
+    /// The topics of each group (5.x).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub group_topic_map: BTreeMap<String, Vec<String>>,
     /// By `topic@group`, then by the number of the queue.
     pub offset_table: BTreeMap<String, BTreeMap<i32, i64>>,
+    /// The same of the offsets asked for last (5.x).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pull_offset_table: BTreeMap<String, BTreeMap<i32, i64>>,
 }
 
 /// How far each delay level has come (`broker/schedule/DelayOffsetSerializeWrapper.java`).

@@ -12,8 +12,6 @@ mod bodies;
 #[cfg(test)]
 mod body_rules;
 #[cfg(test)]
-mod captures;
-#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod compression;
