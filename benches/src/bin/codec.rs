@@ -1,0 +1,218 @@
+//! The codec beside a plain copy of the same bytes: rows M1 to M7, with their allocations.
+//!
+//! `codec` prints nanoseconds and allocations an operation, the best of several interleaved rounds, and fails when something
+//! allocates that must not.
+
+use std::{
+    alloc::System,
+    error::Error,
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use rocketmq_protocol::{
+    Command, Flags, FrameLimits, Head, Serialization, Text,
+    code::{LanguageCode, RequestCode, ResponseCode},
+    encode_head, frame,
+    header::{SendMessageRequestHeaderV2, SendMessageResponseHeader},
+    message::{
+        MessageExt, Properties, PropertiesWriter, SysFlag, decode_messages, encode_message,
+        property,
+    },
+};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const ROUNDS: usize = 7;
+const PER_ROUND: Duration = Duration::from_millis(60);
+const PULL: usize = 32;
+const BODY: usize = 1 << 10;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// One thing that is measured, and what it may allocate.
+struct Row<'a> {
+    name: &'static str,
+    allocations: usize,
+    run: Box<dyn FnMut() -> Outcome + 'a>,
+}
+
+fn main() -> Outcome {
+    let send = send_header()?;
+    let (json, binary) = (answer(Serialization::Json)?, answer(Serialization::RocketMq)?);
+    let pull = pull()?;
+    let (mut first, mut second) = (BytesMut::with_capacity(4096), BytesMut::with_capacity(4096));
+    let properties = properties()?;
+    let mut copy = BytesMut::with_capacity(pull.len());
+    let mut rows = [
+        row("M1 encode a send, binary", 0, || encode(&send, Serialization::RocketMq, &mut first)),
+        row("M2 encode a send, JSON", 0, || encode(&send, Serialization::Json, &mut second)),
+        row("M3 decode an answer to it, JSON", 0, || decode_answer(&json)),
+        row("M4 decode an answer to it, binary", 0, || decode_answer(&binary)),
+        row("   copy a pull of 32 × 1 KiB", 0, || {
+            copy.clear();
+            copy.extend_from_slice(black_box(&pull));
+            black_box(&copy);
+            Ok(())
+        }),
+        row("M5 decode that pull", 2, || decode_pull(&pull, false)),
+        row("M5 and check the bodies' CRC", 2, || decode_pull(&pull, true)),
+        row("M7 find the last of 6 properties", 0, || {
+            black_box(black_box(&properties).get(property::TAGS).ok_or("no tag")?);
+            Ok(())
+        }),
+    ];
+    let best = measure(&mut rows)?;
+    for (row, nanos) in rows.iter_mut().zip(&best) {
+        let allocated = allocations(row)?;
+        println!("{:<36} {nanos:>9.1} ns  {allocated} allocations", row.name);
+        if allocated > row.allocations {
+            return Err(format!("{}: {} allocations are allowed", row.name, row.allocations).into());
+        }
+    }
+    let [.., copy, plain, checked, _] = best;
+    println!("M5: {:.2} × a copy (at most 4), with CRC {:.2} ×", plain / copy, checked / copy);
+    Ok(())
+}
+
+fn row<'a>(name: &'static str, allocations: usize, run: impl FnMut() -> Outcome + 'a) -> Row<'a> {
+    Row { name, allocations, run: Box::new(run) }
+}
+
+/// The best of several rounds of each row, in nanoseconds an operation. Rows take turns, so that all share the machine's moods.
+fn measure<const N: usize>(rows: &mut [Row<'_>; N]) -> Outcome<[f64; N]> {
+    let mut best = [f64::INFINITY; N];
+    for _ in 0..ROUNDS {
+        for (row, best) in rows.iter_mut().zip(&mut best) {
+            let began = Instant::now();
+            let mut times = 0_u32;
+            while began.elapsed() < PER_ROUND {
+                for _ in 0..100 {
+                    (row.run)()?;
+                }
+                times += 100;
+            }
+            *best = best.min(began.elapsed().as_secs_f64() * 1e9 / f64::from(times));
+        }
+    }
+    Ok(best)
+}
+
+fn allocations(row: &mut Row<'_>) -> Outcome<usize> {
+    (row.run)()?;
+    let region = Region::new(ALLOCATOR);
+    (row.run)()?;
+    let change = region.change();
+    Ok(change.allocations + change.reallocations)
+}
+
+fn encode(header: &SendMessageRequestHeaderV2, form: Serialization, out: &mut BytesMut) -> Outcome {
+    out.clear();
+    let head = Head {
+        code: RequestCode::SEND_MESSAGE_V2.0,
+        language: LanguageCode::RUST,
+        version: Command::VERSION,
+        opaque: 1_000_000,
+        flags: Flags::REQUEST,
+        remark: None,
+    };
+    encode_head(&head, black_box(header), &[], BODY, form, out)?;
+    black_box(out);
+    Ok(())
+}
+
+fn decode_answer(frame: &Bytes) -> Outcome {
+    let answer = Command::decode(black_box(frame).clone())?;
+    let header: SendMessageResponseHeader = answer.header()?;
+    black_box((answer.opaque, header.queue_offset, header.msg_id));
+    Ok(())
+}
+
+fn decode_pull(pull: &Bytes, check: bool) -> Outcome {
+    let mut messages = Vec::with_capacity(PULL);
+    for message in decode_messages(black_box(pull).clone()) {
+        let message = message.map_err(|undecodable| undecodable.damage)?;
+        if check && !message.crc_matches() {
+            return Err("a wrong checksum".into());
+        }
+        messages.push(message);
+    }
+    black_box(messages);
+    Ok(())
+}
+
+fn properties() -> Outcome<Properties> {
+    let mut writer = PropertiesWriter::with_capacity(160);
+    writer.put(property::KEYS, "order-0001234567")?;
+    writer.put(property::UNIQ_KEY, "7F0000010B8A18B4AAC2A0F5C4A40000")?;
+    writer.put(property::WAIT_STORE_MSG_OK, "true")?;
+    writer.put(property::MSG_REGION, "DefaultRegion")?;
+    writer.put(property::TRACE_SWITCH, "true")?;
+    writer.put(property::TAGS, "TagA")?;
+    Ok(writer.finish()?)
+}
+
+fn send_header() -> Outcome<SendMessageRequestHeaderV2> {
+    Ok(SendMessageRequestHeaderV2 {
+        producer_group: Text::from_static("bench-producer"),
+        topic: Text::from_static("bench-topic"),
+        default_topic: Text::from_static("TBW102"),
+        default_topic_queue_nums: 4,
+        queue_id: 3,
+        born_timestamp: 1_700_000_000_000,
+        properties: Text::from_utf8(properties()?.as_bytes().clone()).ok(),
+        reconsume_times: Some(0),
+        unit_mode: Some(false),
+        batch: Some(false),
+        broker_name: Some(Text::from_static("broker-a")),
+        ..SendMessageRequestHeaderV2::default()
+    })
+}
+
+/// A frame without its length word, as the decoder of a connection gets it.
+fn answer(form: Serialization) -> Outcome<Bytes> {
+    let request = Command::request(&send_header()?);
+    let header = SendMessageResponseHeader {
+        msg_id: Text::from_static("7F00000100002A9F0000000000012345"),
+        queue_id: 3,
+        queue_offset: 123_456,
+        transaction_id: Some(Text::from_static("7F0000010B8A18B4AAC2A0F5C4A40000")),
+        region: Some(Text::from_static("DefaultRegion")),
+        trace_on: Some(true),
+        ..SendMessageResponseHeader::default()
+    };
+    let answer = Command::answer(&request, ResponseCode::SUCCESS).with_header(&header);
+    let mut stream = BytesMut::new();
+    answer.encode(form, &mut stream)?;
+    Ok(frame::split(&mut stream, &FrameLimits::default())?.ok_or("half a frame")?)
+}
+
+fn pull() -> Outcome<Bytes> {
+    let host = ([127, 0, 0, 1], 10911).into();
+    let message = MessageExt {
+        topic: Text::from_static("bench-topic"),
+        queue_id: 3,
+        queue_offset: 123_456,
+        commit_log_offset: 74_565,
+        flag: 0,
+        sys_flag: SysFlag(0),
+        born_timestamp: 1_700_000_000_000,
+        born_host: host,
+        store_timestamp: 1_700_000_000_001,
+        store_host: host,
+        reconsume_times: 0,
+        prepared_transaction_offset: 0,
+        body_crc: 0,
+        body: vec![b'x'; BODY].into(),
+        properties: properties()?,
+        store_size: 0,
+    };
+    let mut pull = BytesMut::new();
+    for _ in 0..PULL {
+        encode_message(&message, &mut pull);
+    }
+    Ok(pull.freeze())
+}
