@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use rocketmq_consumer::{Action, Epoch, Event, Input, LockId, Stored};
 use rocketmq_route::MessageQueue;
 
-use crate::world::Kind;
+use crate::setup::Kind;
 
 /// One mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,10 +13,13 @@ mod bugs;
 #[cfg(test)]
 mod member;
 #[cfg(test)]
+mod setup;
+#[cfg(test)]
 mod world;
 
 use bugs::Bug;
-use world::{Kind, Setup, Trouble, run, try_run};
+use setup::{Kind, Setup, Trouble};
+use world::{run, try_run};
 
 #[expect(clippy::disallowed_methods, reason = "a test may be asked for one run, or for more")]
 fn seeds() -> std::ops::Range<u64> {

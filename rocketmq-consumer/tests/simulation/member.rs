@@ -14,7 +14,8 @@ use rocketmq_protocol::subscription;
 
 use crate::{
     bugs::{Bug, Spoiler},
-    world::{GROUP, Kind, Setup},
+    setup::{Kind, Setup},
+    world::GROUP,
 };
 
 /// Workers, and deliveries drawn ahead for them.
