@@ -87,10 +87,12 @@ impl Log {
         let Some(stored) = self.queues.get_mut(key).and_then(|queue| queue.get_mut(index)) else {
             return;
         };
+        // With its length, or a short body would be found in a timestamp.
         let body = &stored.message.body;
+        let measured = [&(body.len() as u32).to_be_bytes()[..], body].concat();
         let mut bytes = BytesMut::from(&stored.bytes[..]);
-        if let Some(at) = bytes.windows(body.len()).position(|window| window == body) {
-            bytes[at] ^= 1;
+        if let Some(at) = bytes.windows(measured.len()).position(|window| window == measured) {
+            bytes[at + 4] ^= 1;
         }
         stored.bytes = bytes.freeze();
     }
