@@ -2,12 +2,13 @@
 
 use crate::shell::{Arguments, Outcome, cargo, step};
 
-pub(crate) fn run(mut arguments: Arguments) -> Outcome {
-    let peers = arguments.flag("--peers");
+const BENCHMARKS: [&str; 3] = ["codec", "flush", "remoting"];
+
+pub(crate) fn run(arguments: Arguments) -> Outcome {
     arguments.none()?;
-    let mut run = cargo(&["bench", "--package", "rocketmq-benches"]);
-    if peers {
-        run.env("BENCH_PEERS", "1");
+    for name in BENCHMARKS {
+        let mut run = cargo(&["run", "--quiet", "--release", "--package", "rocketmq-benches"]);
+        step(&format!("benchmark {name}"), run.args(["--bin", name]))?;
     }
-    step("benchmarks", &mut run)
+    Ok(())
 }

@@ -20,8 +20,8 @@ cargo xtask test [--require-broker] [--no-broker]
         that is an error.
 cargo xtask broker [--version V] [--brokers N]
         a real name server and brokers on free ports of the loopback, until Ctrl-C
-cargo xtask bench [--peers]
-        every benchmark; with --peers also the peers', in the same run
+cargo xtask bench
+        every benchmark, one after the other
 cargo xtask fuzz [--seconds N] [TARGET…]
         runs fuzz targets on the stable toolchain, 60 s each unless told otherwise
 cargo xtask vectors --mutate
