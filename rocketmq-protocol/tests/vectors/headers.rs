@@ -119,6 +119,9 @@ pub(crate) fn encode(case: &Case) -> Outcome {
         None => Ok(theirs.clone()),
     };
     equal("written", &through(table, &ext_fields(&theirs)), &expected)?;
+    if let (Ok(read), Some(decoded)) = (&expected, case.get("decoded").get("ok")) {
+        equal("read", read, &values(decoded))?;
+    }
     if expected.is_ok() && case.get("frame").is_string() {
         let (ours, theirs) = (fast_frame(case, table, &theirs)?, pairs(case.bytes("frame"))?);
         let mut ours = pairs(ours)?;
