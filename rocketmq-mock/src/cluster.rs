@@ -20,7 +20,7 @@ use crate::{
     broker::{Broker, Topic},
     faults::{Fault, LoggedRequest},
     net::{self, Listener, Shared},
-    world::{Seat, Server},
+    world::{Endpoint, Seat},
 };
 
 /// A running cluster: name servers and brokers. Dropping it stops it.
@@ -28,6 +28,7 @@ pub struct MockCluster {
     shared: Arc<Shared>,
     name_servers: Vec<SocketAddr>,
     in_memory: bool,
+    delay_step: Duration,
     servers: Mutex<Servers>,
 }
 
@@ -161,16 +162,17 @@ impl MockClusterBuilder {
             shared: Arc::clone(&shared),
             name_servers: Vec::new(),
             in_memory: self.in_memory,
+            delay_step: self.delay_step,
             servers: Mutex::default(),
         };
         cluster.servers().time.spawn(shared.tick());
         for nth in 0..self.name_servers {
-            let address = cluster.listen(Server::nth_name_server(nth), None).await?;
+            let address = cluster.listen(Endpoint::nth_name_server(nth), None).await?;
             cluster.name_servers.push(address);
         }
         for letter in ('a'..='z').take(self.brokers) {
             let name: Arc<str> = format!("broker-{letter}").into();
-            let address = cluster.listen(Server::Broker(Arc::clone(&name)), None).await?;
+            let address = cluster.listen(Endpoint::Broker(Arc::clone(&name)), None).await?;
             let mut broker =
                 Broker::new(Arc::clone(&name), address, self.delay_step, self.auto_create);
             broker.check_transactions_after(self.transaction_check);
@@ -180,7 +182,7 @@ impl MockClusterBuilder {
                 broker
                     .set_topic(topic, Topic { read_queues: queues, write_queues: queues, perm: 6 });
             }
-            cluster.shared.world().brokers.insert(name, Seat { broker, up: true });
+            cluster.shared.world().brokers.insert(name, Seat::new(broker));
         }
         Ok(cluster)
     }
@@ -231,7 +233,7 @@ impl MockCluster {
     }
 
     /// Serves at an address, or at a free one.
-    async fn listen(&self, server: Server, at: Option<SocketAddr>) -> io::Result<SocketAddr> {
+    async fn listen(&self, server: Endpoint, at: Option<SocketAddr>) -> io::Result<SocketAddr> {
         let name = Arc::from(server.name());
         let (listener, address) = if self.in_memory {
             let (door, pipes) = mpsc::unbounded_channel();
@@ -294,7 +296,7 @@ impl MockCluster {
     /// It stays stopped if the future is dropped.
     pub async fn start_name_server(&self, name: &str) -> io::Result<()> {
         let nth = self.name_servers.iter().enumerate();
-        let found = nth.map(|(nth, address)| (Server::nth_name_server(nth), *address));
+        let found = nth.map(|(nth, address)| (Endpoint::nth_name_server(nth), *address));
         let mut found = found.filter(|(server, _)| server.name() == name);
         let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("there is no {name}"));
         let (server, address) = found.next().ok_or_else(unknown)?;
@@ -330,8 +332,7 @@ impl MockCluster {
     pub async fn stop_broker(&self, name: &str) -> bool {
         let tasks = self.servers().tasks.remove(name);
         if let Some(seat) = self.shared.world().brokers.get_mut(name) {
-            seat.up = false;
-            seat.broker.restarted();
+            seat.stop();
         }
         match tasks {
             Some(mut tasks) => {
@@ -355,10 +356,32 @@ impl MockCluster {
         let unknown =
             || io::Error::new(io::ErrorKind::NotFound, format!("there is no broker {name}"));
         let address = self.broker_address(name).ok_or_else(unknown)?;
-        self.listen(Server::Broker(name.into()), Some(address)).await?;
+        self.listen(Endpoint::Broker(name.into()), Some(address)).await?;
         if let Some(seat) = self.shared.world().brokers.get_mut(name) {
             seat.up = true;
         }
+        Ok(())
+    }
+
+    /// Gives a broker a slave, which can be read while its master is away. Requests to it are logged as those to
+    /// `broker-a-slave`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such broker, or no port can be had.
+    ///
+    /// # Cancel safety
+    ///
+    /// There is no slave if the future is dropped.
+    pub async fn start_slave(&self, broker: &str) -> io::Result<()> {
+        let address = self.listen(Endpoint::slave_of(broker), None).await?;
+        let mut world = self.shared.world();
+        let unknown =
+            || io::Error::new(io::ErrorKind::NotFound, format!("there is no broker {broker}"));
+        let seat = world.brokers.get_mut(broker).ok_or_else(unknown)?;
+        let mut slave = Broker::new(broker.into(), address, self.delay_step, false);
+        slave.follow(&seat.broker);
+        seat.slave = Some(slave);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use rocketmq_protocol::{
 pub(crate) type QueueKey = (Arc<str>, i32);
 
 /// What a broker has stored: an ever growing commit log, and for each queue the places of its messages.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
     queues: BTreeMap<QueueKey, Vec<Stored>>,
     end: i64,

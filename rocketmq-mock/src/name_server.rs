@@ -9,24 +9,24 @@ use rocketmq_protocol::{
     header::GetRouteInfoRequestHeader,
 };
 
-use crate::broker::{Broker, answer};
+use crate::{broker::answer, world::Seat};
 
 /// The cluster that all brokers belong to.
 pub(crate) const CLUSTER: &str = "DefaultCluster";
 
 /// Answers a request from what the living brokers are.
 pub(crate) fn handle<'a>(
-    brokers: impl Iterator<Item = &'a Broker>,
+    seats: impl Iterator<Item = &'a Seat>,
     advertised: &BTreeMap<Arc<str>, String>,
     request: &Command,
 ) -> Command {
     match request.request_code() {
         RequestCode::GET_ROUTEINFO_BY_TOPIC => {
-            route(brokers, advertised, request).unwrap_or_else(|error| {
+            route(seats, advertised, request).unwrap_or_else(|error| {
                 answer(request, ResponseCode::SYSTEM_ERROR).with_remark(error.to_string())
             })
         }
-        RequestCode::GET_BROKER_CLUSTER_INFO => cluster_info(brokers, advertised, request),
+        RequestCode::GET_BROKER_CLUSTER_INFO => cluster_info(seats, advertised, request),
         code => {
             let remark = format!(" request type {} not supported", code.0);
             answer(request, ResponseCode::REQUEST_CODE_NOT_SUPPORTED).with_remark(remark)
@@ -35,15 +35,16 @@ pub(crate) fn handle<'a>(
 }
 
 fn route<'a>(
-    brokers: impl Iterator<Item = &'a Broker>,
+    seats: impl Iterator<Item = &'a Seat>,
     advertised: &BTreeMap<Arc<str>, String>,
     request: &Command,
 ) -> Result<Command, HeaderError> {
     let header: GetRouteInfoRequestHeader = request.header()?;
     let mut route = TopicRouteData::default();
-    for broker in brokers {
+    for seat in seats {
+        let broker = &seat.broker;
         let Some(settings) = broker.topics.get(&*header.topic) else { continue };
-        route.broker_datas.push(broker_data(broker, advertised));
+        route.broker_datas.push(broker_data(seat, advertised));
         route.queue_datas.push(QueueData {
             broker_name: broker.name.to_string(),
             perm: settings.perm,
@@ -60,13 +61,14 @@ fn route<'a>(
 }
 
 fn cluster_info<'a>(
-    brokers: impl Iterator<Item = &'a Broker>,
+    seats: impl Iterator<Item = &'a Seat>,
     advertised: &BTreeMap<Arc<str>, String>,
     request: &Command,
 ) -> Command {
     let mut info = ClusterInfo::default();
-    for broker in brokers {
-        info.broker_addr_table.insert(broker.name.to_string(), broker_data(broker, advertised));
+    for seat in seats {
+        let broker = &seat.broker;
+        info.broker_addr_table.insert(broker.name.to_string(), broker_data(seat, advertised));
         info.cluster_addr_table
             .entry(CLUSTER.to_owned())
             .or_default()
@@ -75,11 +77,14 @@ fn cluster_info<'a>(
     answer(request, ResponseCode::SUCCESS).with_body(body::encode(&info))
 }
 
-fn broker_data(broker: &Broker, advertised: &BTreeMap<Arc<str>, String>) -> BrokerData {
+fn broker_data(seat: &Seat, advertised: &BTreeMap<Arc<str>, String>) -> BrokerData {
+    let broker = &seat.broker;
     let address = advertised.get(&broker.name).cloned();
     let address = address.unwrap_or_else(|| broker.address.to_string());
+    let master = seat.up.then_some((0, address));
+    let slave = seat.slave.as_ref().map(|slave| (1, slave.address.to_string()));
     BrokerData {
-        broker_addrs: BTreeMap::from([(0, address)]),
+        broker_addrs: master.into_iter().chain(slave).collect(),
         broker_name: broker.name.to_string(),
         cluster: CLUSTER.to_owned(),
         ..BrokerData::default()

@@ -24,7 +24,7 @@ use tokio::{
 use crate::{
     broker::{Outgoing, Peer, answer},
     faults::Fault,
-    world::{Server, World},
+    world::{Endpoint, World},
 };
 
 /// What all tasks of a cluster share.
@@ -39,7 +39,7 @@ pub(crate) struct Shared {
 
 /// The queue of a connection's writer, and which server it belongs to.
 struct Writer {
-    server: Server,
+    server: Endpoint,
     queue: mpsc::UnboundedSender<Write>,
 }
 
@@ -170,7 +170,7 @@ enum Accepted {
 }
 
 /// Accepts connections to one server, until it is dropped: then every one of them is closed.
-pub(crate) async fn serve(shared: Arc<Shared>, server: Server, mut listener: Listener) {
+pub(crate) async fn serve(shared: Arc<Shared>, server: Endpoint, mut listener: Listener) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -188,7 +188,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, server: Server, mut listener: Lis
 /// Registers a connection for as long as this lives.
 struct Registered {
     shared: Arc<Shared>,
-    server: Server,
+    server: Endpoint,
     peer: Peer,
 }
 
@@ -200,7 +200,7 @@ impl Drop for Registered {
     }
 }
 
-async fn connection(shared: Arc<Shared>, server: Server, stream: Accepted, address: SocketAddr) {
+async fn connection(shared: Arc<Shared>, server: Endpoint, stream: Accepted, address: SocketAddr) {
     let peer = Peer { id: shared.next_peer.fetch_add(1, Ordering::Relaxed), address };
     let (queue, writes) = mpsc::unbounded_channel();
     shared.writers().insert(peer.id, Writer { server: server.clone(), queue });
@@ -229,7 +229,7 @@ async fn connection(shared: Arc<Shared>, server: Server, stream: Accepted, addre
 /// Reads and writes until either ends.
 async fn converse(
     shared: &Shared,
-    server: &Server,
+    server: &Endpoint,
     peer: Peer,
     stream: impl Stream,
     writes: mpsc::UnboundedReceiver<Write>,
@@ -244,7 +244,7 @@ async fn converse(
 
 async fn read(
     shared: &Shared,
-    server: &Server,
+    server: &Endpoint,
     peer: Peer,
     mut reader: impl AsyncRead + Unpin,
 ) -> io::Result<()> {
@@ -277,7 +277,7 @@ enum Next {
 }
 
 /// Handles a request, or does to it what a fault says.
-fn take(shared: &Shared, server: &Server, peer: Peer, request: &Command) -> Next {
+fn take(shared: &Shared, server: &Endpoint, peer: Peer, request: &Command) -> Next {
     let mut world = shared.world();
     let fault = world.faults.on_request(server.name(), request);
     let at_once = match &fault {

@@ -20,12 +20,14 @@ use crate::{
 
 /// Which server a connection leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Server {
+pub(crate) enum Endpoint {
     NameServer(Arc<str>),
     Broker(Arc<str>),
+    /// The slave of a broker: its own name, and that of both.
+    Slave(Arc<str>, Arc<str>),
 }
 
-impl Server {
+impl Endpoint {
     /// The name of the first, second, … name server.
     pub(crate) fn nth_name_server(nth: usize) -> Self {
         Self::NameServer(match nth {
@@ -34,9 +36,13 @@ impl Server {
         })
     }
 
+    pub(crate) fn slave_of(broker: &str) -> Self {
+        Self::Slave(format!("{broker}-slave").into(), broker.into())
+    }
+
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::NameServer(name) | Self::Broker(name) => name,
+            Self::NameServer(name) | Self::Broker(name) | Self::Slave(name, _) => name,
         }
     }
 }
@@ -56,18 +62,41 @@ pub(crate) struct World {
     connections: BTreeMap<Arc<str>, usize>,
 }
 
-/// A broker, and whether it is up.
+/// A broker, whether it is up, and who holds a copy of it.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) broker: Broker,
     pub(crate) up: bool,
+    /// It can be read, and follows the master as long as that is up.
+    pub(crate) slave: Option<Broker>,
+}
+
+impl Seat {
+    pub(crate) fn new(broker: Broker) -> Self {
+        Self { broker, up: true, slave: None }
+    }
+
+    /// Stops as a killed process stops; the slave has all that was stored.
+    pub(crate) fn stop(&mut self) {
+        let _copied = self.slave();
+        self.up = false;
+        self.broker.restarted();
+    }
+
+    fn slave(&mut self) -> Option<&mut Broker> {
+        let slave = self.slave.as_mut()?;
+        if self.up {
+            slave.follow(&self.broker);
+        }
+        Some(slave)
+    }
 }
 
 impl World {
     pub(crate) fn handle(
         &mut self,
         now: i64,
-        server: &Server,
+        server: &Endpoint,
         from: Peer,
         request: &Command,
     ) -> Vec<Outgoing> {
@@ -76,22 +105,26 @@ impl World {
             return vec![Outgoing { to: from, command }];
         }
         match server {
-            Server::NameServer(server) => {
+            Endpoint::NameServer(server) => {
                 let heard = self.brokers.iter().filter(|(name, seat)| {
                     let pair = (Arc::clone(server), Arc::clone(*name));
-                    seat.up && !self.unheard.contains(&pair)
+                    (seat.up || seat.slave.is_some()) && !self.unheard.contains(&pair)
                 });
-                let heard = heard.map(|(_, seat)| &seat.broker);
+                let heard = heard.map(|(_, seat)| seat);
                 let command = name_server::handle(heard, &self.advertised, request);
                 vec![Outgoing { to: from, command }]
             }
-            Server::Broker(name) if request.request_code() == RequestCode::QUERY_ASSIGNMENT => {
+            Endpoint::Broker(name) if request.request_code() == RequestCode::QUERY_ASSIGNMENT => {
                 self.assignment(name, from, request)
             }
-            Server::Broker(name) => self
+            Endpoint::Broker(name) => self
                 .brokers
                 .get_mut(name)
                 .map_or_else(Vec::new, |seat| seat.broker.handle(now, from, request)),
+            Endpoint::Slave(_, name) => {
+                let slave = self.brokers.get_mut(name).and_then(Seat::slave);
+                slave.map_or_else(Vec::new, |slave| slave.handle_as_slave(now, from, request))
+            }
         }
     }
 
@@ -110,7 +143,7 @@ impl World {
         vec![Outgoing { to: from, command }]
     }
 
-    pub(crate) fn count_connection(&mut self, server: &Server) {
+    pub(crate) fn count_connection(&mut self, server: &Endpoint) {
         *self.connections.entry(server.name().into()).or_default() += 1;
     }
 
@@ -119,18 +152,31 @@ impl World {
         self.connections.get(server).copied().unwrap_or_default()
     }
 
-    pub(crate) fn disconnected(&mut self, server: &Server, peer: Peer) -> Vec<Outgoing> {
+    pub(crate) fn disconnected(&mut self, server: &Endpoint, peer: Peer) -> Vec<Outgoing> {
         match server {
-            Server::NameServer(_) => Vec::new(),
-            Server::Broker(name) => self
+            Endpoint::NameServer(_) => Vec::new(),
+            Endpoint::Broker(name) => self
                 .brokers
                 .get_mut(name)
                 .map_or_else(Vec::new, |seat| seat.broker.disconnected(peer)),
+            Endpoint::Slave(_, name) => self
+                .brokers
+                .get_mut(name)
+                .and_then(|seat| seat.slave.as_mut())
+                .map_or_else(Vec::new, |slave| slave.disconnected(peer)),
         }
     }
 
     pub(crate) fn tick(&mut self, now: i64) -> Vec<Outgoing> {
-        let up = self.brokers.values_mut().filter(|seat| seat.up);
-        up.flat_map(|seat| seat.broker.tick(now)).collect()
+        let mut out = Vec::new();
+        for seat in self.brokers.values_mut() {
+            if seat.up {
+                out.extend(seat.broker.tick(now));
+            }
+            if let Some(slave) = &mut seat.slave {
+                out.extend(slave.tick_as_slave(now));
+            }
+        }
+        out
     }
 }

@@ -131,12 +131,19 @@ impl<P: Portion> Driver<P> {
             }
             match wake {
                 Wake::Finished(Finished::Answered(input)) => {
-                    if let Input::Popped { pop, .. } = &input {
-                        self.pulls.remove(pop);
+                    if let Input::Popped { pop: ended, .. } | Input::Pulled { pull: ended, .. } =
+                        &input
+                    {
+                        self.pulls.remove(ended);
                     }
                     self.machine.handle(now, input);
                 }
-                Wake::Finished(Finished::Connected(plan)) => self.pull(plan),
+                Wake::Finished(Finished::Connected(plan)) => {
+                    // Otherwise it was cancelled at the last moment.
+                    if self.pulls.remove(&plan.pull).is_some() {
+                        self.pull(plan);
+                    }
+                }
                 Wake::Pulled(pull, answer) => self.pulled(now, pull, answer),
                 Wake::News(news) => self.news(now, news),
                 Wake::Asked(request) => self.asked(now, request),
@@ -327,6 +334,7 @@ impl<P: Portion> Driver<P> {
     fn pull(&mut self, plan: PullPlan) {
         let (token, deadline) = (plan.pull, Instant::from(plan.deadline));
         let Some((address, header)) = self.requests.pull(&plan) else {
+            self.requests.core.routes.want(&plan.queue.topic);
             return self.pull_failed(token, Failure::Unreachable);
         };
         let remoting = self.requests.core.remoting.clone();
@@ -337,10 +345,11 @@ impl<P: Portion> Driver<P> {
             }
             return;
         }
+        let requests = self.requests.clone();
         let task = self.questions.spawn(async move {
-            match remoting.channel(&address, deadline).await {
-                Ok(_) => Finished::Connected(plan),
-                Err(error) => pull_failed(token, pull_failure(&error)),
+            match requests.connect_for(&plan, &address).await {
+                Ok(()) => Finished::Connected(plan),
+                Err(failure) => pull_failed(token, failure),
             }
         });
         self.pulls.insert(token, Pull::Task(task));

@@ -1,5 +1,7 @@
 //! Offsets of queues: what brokers know about them, and what a group stores there.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rocketmq_consumer::{Seek, Stored};
 use rocketmq_protocol::{
@@ -16,10 +18,10 @@ use rocketmq_route::MessageQueue;
 use tokio::time::Instant;
 
 use super::requests::{Requests, towards};
-use crate::Error;
+use crate::{Error, client::unknown_broker};
 
 impl Requests {
-    /// What the group has stored. A queue whose first message is still in the broker's memory has offset 0 even for a group that
+    /// What the group has stored, as the master says, or a slave where there is none. A queue whose first message is still in the broker's memory has offset 0 even for a group that
     /// has stored none.
     pub(super) async fn stored_offset(
         &self,
@@ -33,9 +35,14 @@ impl Requests {
             set_zero_if_not_found: None,
             shared: towards(queue),
         };
-        let answer =
-            self.core.call_master(&queue.broker_name, &request, Bytes::new(), deadline).await;
-        match answer {
+        let reader = self
+            .core
+            .routes
+            .table()
+            .reader(&queue.broker_name, 0)
+            .map(|(_, address)| Arc::clone(address));
+        let reader = reader.ok_or_else(|| unknown_broker(&queue.broker_name))?;
+        match self.core.call(&reader, &request, Bytes::new(), deadline).await {
             Ok(answer) => Ok(Stored::At(answer.header.offset)),
             Err(error) if error.response_code() == Some(ResponseCode::QUERY_NOT_FOUND) => {
                 Ok(Stored::Never)

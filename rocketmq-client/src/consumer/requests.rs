@@ -219,6 +219,16 @@ impl Requests {
         };
         Some((Arc::clone(address), wanted.header(&self.group, &plan.queue)))
     }
+
+    /// Has the connection made that a pull needs. If that cannot be done the broker may have moved, or left its slaves behind: the
+    /// route is asked for at once, and `Ok` says that it names another address now.
+    pub(super) async fn connect_for(&self, plan: &PullPlan, address: &str) -> Result<(), Failure> {
+        let deadline = plan.deadline.into();
+        let Err(error) = self.core.remoting.channel(address, deadline).await else { return Ok(()) };
+        let asked = self.core.routes.refreshed(&plan.queue.topic, deadline).await;
+        let moved = asked.is_ok() && self.pull(plan).is_some_and(|(now, _)| *now != *address);
+        if moved { Ok(()) } else { Err(pull_failure(&error)) }
+    }
 }
 
 /// The fields that let a proxy find the broker.

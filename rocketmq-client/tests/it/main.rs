@@ -20,6 +20,7 @@ mod retry;
 mod security;
 mod send;
 mod simple;
+mod slaves;
 mod transaction;
 
 use std::{future::Future, time::Duration};

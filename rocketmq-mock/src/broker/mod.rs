@@ -11,6 +11,7 @@ mod pull;
 mod query;
 mod reply;
 mod send;
+mod slave;
 mod topic;
 mod transaction;
 
