@@ -220,9 +220,9 @@ impl Dispatcher {
 
     fn topic_of(&self, record: &TraceRecord<'_>) -> Arc<str> {
         let region = match record {
-            TraceRecord::Pub(record) => &record.region_id,
+            TraceRecord::Pub(record) => &record.message.region_id,
             TraceRecord::SubBefore(record) => &record.region_id,
-            TraceRecord::EndTransaction(record) => &record.region_id,
+            TraceRecord::EndTransaction(record) => &record.message.region_id,
             TraceRecord::Recall(record) => &record.region_id,
             // It has no region of its own.
             _ => return Arc::clone(&self.options.topic),

@@ -3,7 +3,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::{
-    DecodeError, EncodeError, ExtFields, HeaderError, Text,
+    DecodeError, EncodeError, ExtFields, Flags, HeaderError, Text,
     code::{LanguageCode, RequestCode, ResponseCode, Version},
     frame::HEADER_WORD,
     header::{Header, Request},
@@ -33,30 +33,6 @@ pub struct Command {
     /// The body. Empty is the same as absent.
     pub body: Bytes,
     pub(crate) form: Serialization,
-}
-
-/// The flag word of a command. Bits without a meaning survive a round trip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Flags(pub i32);
-
-impl Flags {
-    /// A request that is answered.
-    pub const REQUEST: Self = Self(0);
-    /// An answer. To be looked at before `opaque`: a broker numbers its own requests as it likes.
-    pub const RESPONSE: Self = Self(1);
-    /// A request that is never answered, not even with an error.
-    pub const ONEWAY: Self = Self(2);
-
-    /// Whether every bit of `other` is set.
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Both.
-    #[must_use]
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
 }
 
 impl PartialEq for Command {

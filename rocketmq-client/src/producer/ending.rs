@@ -7,7 +7,7 @@ use rocketmq_protocol::{
     Text,
     header::{EndTransactionRequestHeader, RpcFields},
     message::MessageId,
-    trace::{DEFAULT_REGION, EndTransactionTrace, MessageType, TraceRecord},
+    trace::{DEFAULT_REGION, EndTransactionTrace, MessageType, ProducedMessage, TraceRecord},
 };
 use rocketmq_route::MessageQueue;
 use tokio::time::Instant;
@@ -126,15 +126,17 @@ impl End {
         if let Some(tracer) = shared.tracer.as_ref().filter(|_| error.is_none()) {
             let own = |text: &str| Cow::<'static, str>::Owned(text.to_owned());
             tracer.record(TraceRecord::EndTransaction(EndTransactionTrace {
-                timestamp: wall_millis(),
-                region_id: Cow::Borrowed(DEFAULT_REGION),
-                group: own(&shared.group),
-                topic: own(&topic),
-                message_id: own(self.message_id.as_str()),
-                tags: self.tag.as_deref().map(own),
-                keys: Some(&*self.keys).filter(|keys| !keys.is_empty()).map(own),
-                store_host: own(address),
-                message_type: MessageType::TransactionCommit,
+                message: ProducedMessage {
+                    timestamp: wall_millis(),
+                    region_id: Cow::Borrowed(DEFAULT_REGION),
+                    group: own(&shared.group),
+                    topic: own(&topic),
+                    message_id: own(self.message_id.as_str()),
+                    tags: self.tag.as_deref().map(own),
+                    keys: Some(&*self.keys).filter(|keys| !keys.is_empty()).map(own),
+                    store_host: own(address),
+                    message_type: MessageType::TransactionCommit,
+                },
                 transaction_id: self.transaction_id.as_deref().map(own),
                 state: resolution.traced(),
                 from_check: self.asked,

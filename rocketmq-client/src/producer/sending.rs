@@ -11,7 +11,7 @@ use rocketmq_protocol::{
     code::ResponseCode,
     header::SendMessageResponseHeader,
     message::{MessageId, property},
-    trace::{MessageType, PubTrace, TraceRecord},
+    trace::{MessageType, ProducedMessage, PubTrace, TraceRecord},
 };
 use rocketmq_route::{Contact, MessageQueue, SendPlan, TopicRoute, queue_by_hash};
 use tokio::time::Instant;
@@ -188,19 +188,21 @@ impl Sending {
         let properties = self.wire.properties();
         let elapsed = began.elapsed();
         tracer.record(TraceRecord::Pub(PubTrace {
-            timestamp: wall_millis() - i64::try_from(elapsed.as_millis()).unwrap_or(0),
-            region_id: own(region),
-            group: own(&shared.group),
-            topic: own(&topic),
-            message_id: own(receipt.message_id().as_str()),
-            tags: properties.get(property::TAGS).map(own),
-            keys: properties.get(property::KEYS).map(own),
-            store_host: core
-                .master_of(receipt.queue())
-                .map_or(Cow::Borrowed(""), |address| own(&address)),
+            message: ProducedMessage {
+                timestamp: wall_millis() - i64::try_from(elapsed.as_millis()).unwrap_or(0),
+                region_id: own(region),
+                group: own(&shared.group),
+                topic: own(&topic),
+                message_id: own(receipt.message_id().as_str()),
+                tags: properties.get(property::TAGS).map(own),
+                keys: properties.get(property::KEYS).map(own),
+                store_host: core
+                    .master_of(receipt.queue())
+                    .map_or(Cow::Borrowed(""), |address| own(&address)),
+                message_type: MessageType::of_message(&properties),
+            },
             body_length: i32::try_from(self.wire.plain_length).unwrap_or(i32::MAX),
             cost_time: i32::try_from(elapsed.as_millis()).unwrap_or(i32::MAX),
-            message_type: MessageType::of_message(&properties),
             offset_message_id: Some(own(&answer.msg_id)),
             success: receipt.status() == SendStatus::Stored,
             client_host: None,

@@ -153,12 +153,13 @@ async fn traces_tell_what_was_sent() {
     else {
         panic!("{records:?}")
     };
-    assert_eq!((&*first.group, &*first.topic, first.body_length), ("p", "t", 4));
-    assert_eq!((first.tags.as_deref(), first.keys.as_deref()), (Some("T"), Some("k1 k2")));
-    assert_eq!(*first.store_host, cluster.broker_address("broker-a").unwrap().to_string());
+    let sent = &first.message;
+    assert_eq!((&*sent.group, &*sent.topic, first.body_length), ("p", "t", 4));
+    assert_eq!((sent.tags.as_deref(), sent.keys.as_deref()), (Some("T"), Some("k1 k2")));
+    assert_eq!(*sent.store_host, cluster.broker_address("broker-a").unwrap().to_string());
     assert!(first.success);
-    assert_eq!(second.message_type, trace::MessageType::TransactionHalf);
-    assert_eq!((&*end.message_id, end.from_check), (half_id.as_str(), false));
+    assert_eq!(second.message.message_type, trace::MessageType::TransactionHalf);
+    assert_eq!((&*end.message.message_id, end.from_check), (half_id.as_str(), false));
 }
 
 #[tokio::test]

@@ -8,9 +8,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{FieldWriter, Head, Serialization, patch};
 use crate::{
-    Command, DecodeError, EncodeError, ExtFields, Text,
+    Command, DecodeError, EncodeError, ExtFields, Flags, Text,
     code::{LanguageCode, Version},
-    command::Flags,
     ext_fields::split_entry,
 };
 

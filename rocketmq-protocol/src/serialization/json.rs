@@ -9,12 +9,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
     Digits, FieldWriter, Head, Serialization,
-    scan::{Quoted, Scan, Token, plain_run},
+    scan::{Scan, Token},
+    string::{Quoted, write_string},
 };
 use crate::{
-    Command, DecodeError, EncodeError, ExtFields, Text,
+    Command, DecodeError, EncodeError, ExtFields, Flags, Text,
     code::{LanguageCode, Version},
-    command::Flags,
     ext_fields::put_entry,
 };
 
@@ -167,36 +167,4 @@ pub(crate) fn write_header(
 
 fn write_number(value: i32, out: &mut BytesMut) {
     out.put_slice(Digits::default().format(i64::from(value)));
-}
-
-/// Writes a JSON string: runs without special characters are copied whole.
-pub(crate) fn write_string(text: &[u8], out: &mut BytesMut) {
-    out.put_u8(b'"');
-    let mut rest = text;
-    loop {
-        let (plain, special) = rest.split_at(plain_run(rest));
-        out.put_slice(plain);
-        let Some((byte, after)) = special.split_first() else {
-            break;
-        };
-        write_escape(*byte, out);
-        rest = after;
-    }
-    out.put_u8(b'"');
-}
-
-fn write_escape(byte: u8, out: &mut BytesMut) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    match byte {
-        b'"' => out.put_slice(b"\\\""),
-        b'\\' => out.put_slice(b"\\\\"),
-        b'\n' => out.put_slice(b"\\n"),
-        b'\r' => out.put_slice(b"\\r"),
-        b'\t' => out.put_slice(b"\\t"),
-        control => {
-            out.put_slice(b"\\u00");
-            out.put_u8(HEX[usize::from(control >> 4)]);
-            out.put_u8(HEX[usize::from(control & 15)]);
-        }
-    }
 }

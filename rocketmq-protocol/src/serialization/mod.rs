@@ -3,19 +3,19 @@
 pub(crate) mod binary;
 pub(crate) mod json;
 mod scan;
+mod string;
 
 use bytes::{BufMut, BytesMut};
 
 use crate::{
-    EncodeError, FRAME_MAX,
+    EncodeError, FRAME_MAX, Flags,
     code::{LanguageCode, Version},
-    command::Flags,
     ext_fields::put_entry,
     frame::{HEADER_WORD, LENGTH_WORD},
     header::Header,
 };
 
-pub(crate) use scan::{PlainPairs, unescape};
+pub(crate) use string::{PlainPairs, unescape, write_string};
 
 /// The form of a header: the serialize type byte of its frame (`remoting/protocol/SerializeType.java`).
 ///
@@ -144,9 +144,9 @@ impl<'a> FieldWriter<'a> {
                 if !self.first {
                     self.out.put_u8(b',');
                 }
-                json::write_string(key, self.out);
+                write_string(key, self.out);
                 self.out.put_u8(b':');
-                json::write_string(value, self.out);
+                write_string(value, self.out);
             }
             Serialization::RocketMq => {
                 if let Err(error) = put_entry(self.out, key, value) {

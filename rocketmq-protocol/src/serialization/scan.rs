@@ -1,7 +1,6 @@
 //! A position in JSON text (RFC 8259): the tokens of a header, without building values.
 
-use std::borrow::Cow;
-
+use super::string::{Quoted, escape_length, plain_run, plain_string};
 use crate::DecodeError;
 
 /// How deep members that nobody asked for may nest. Ours are flat; upstream's are too.
@@ -22,20 +21,6 @@ pub(super) enum Token<'a> {
     Null,
     /// `true`, `false`, an array or an object, as its text.
     Other(&'a [u8]),
-}
-
-/// The inside of a string: its escapes are well-formed, but still there.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Quoted<'a> {
-    pub(super) raw: &'a [u8],
-    pub(super) escaped: bool,
-}
-
-impl<'a> Quoted<'a> {
-    /// The characters. Half of a surrogate pair becomes a replacement character, as in Java's own writers.
-    pub(super) fn unescape(self) -> Cow<'a, [u8]> {
-        if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
-    }
 }
 
 impl<'a> Scan<'a> {
@@ -224,142 +209,9 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The length of a string without escapes at the front of `text`, quotes included.
-fn plain_string(text: &[u8]) -> Option<usize> {
-    let inside = text.strip_prefix(b"\"")?;
-    let length = plain_run(inside);
-    (inside.get(length) == Some(&b'"')).then_some(length + 2)
-}
-
-/// How many bytes at the front of `text` are neither a quote, nor a backslash, nor a control character. Eight at a time:
-/// half of the work of reading a header is here.
-pub(super) fn plain_run(text: &[u8]) -> usize {
-    let (chunks, tail) = text.as_chunks::<8>();
-    for (index, chunk) in chunks.iter().enumerate() {
-        let special = special_bytes(u64::from_le_bytes(*chunk));
-        if special != 0 {
-            return index * 8 + special.trailing_zeros() as usize / 8;
-        }
-    }
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    text.len() - tail.len() + tail.iter().position(special).unwrap_or(tail.len())
-}
-
-/// Sets the top bit of the first special byte of eight, and perhaps of later ones (little-endian, so the first is lowest).
-const fn special_bytes(eight: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
-    let quote = eight ^ u64::from_le_bytes([b'"'; 8]);
-    let backslash = eight ^ u64::from_le_bytes([b'\\'; 8]);
-    // A byte below n turns its own top bit on when n is taken away from it; the borrow disturbs later bytes only.
-    let control = eight.wrapping_sub(ONES * 0x20) & !eight;
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (control | quote | backslash) & TOPS
-}
-
-/// The length of the escape at the front of `text`, its backslash included.
-fn escape_length(text: &[u8]) -> Option<usize> {
-    match text.get(1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
-        b'u' => hex_unit(text).map(|_| 6),
-        _ => None,
-    }
-}
-
-/// The UTF-16 unit of `\uXXXX` at the front of `text`.
-fn hex_unit(text: &[u8]) -> Option<u16> {
-    let digits = text.strip_prefix(b"\\u")?.first_chunk::<4>()?;
-    digits.iter().try_fold(0, |unit: u16, digit| {
-        let value = char::from(*digit).to_digit(16)?;
-        Some(unit << 4 | value as u16)
-    })
-}
-
-/// The characters of a string whose escapes have been checked.
-pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
-        let (plain, escape) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        let (character, length) = unescape_one(escape);
-        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        rest = escape.get(length..).unwrap_or_default();
-    }
-    out.extend_from_slice(rest);
-    out
-}
-
-/// The character of the escape at the front of `text`, and how many bytes it takes.
-fn unescape_one(text: &[u8]) -> (char, usize) {
-    let simple = match text.get(1) {
-        Some(b'u') => return unescape_unicode(text),
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(itself) => char::from(*itself),
-        None => char::REPLACEMENT_CHARACTER,
-    };
-    (simple, 2)
-}
-
-fn unescape_unicode(text: &[u8]) -> (char, usize) {
-    let unit = hex_unit(text).unwrap_or_default();
-    if let Some(character) = char::from_u32(u32::from(unit)) {
-        return (character, 6);
-    }
-    // A surrogate: with the other half behind it a character, alone none.
-    let second = text.get(6..).and_then(hex_unit);
-    let pair = second.and_then(|second| char::decode_utf16([unit, second]).next()?.ok());
-    pair.map_or((char::REPLACEMENT_CHARACTER, 6), |both| (both, 12))
-}
-
-/// The pairs of an object that [`Scan::plain_object`] has accepted, without its braces.
-#[derive(Debug, Clone)]
-pub(crate) struct PlainPairs<'a>(&'a [u8]);
-
-impl<'a> PlainPairs<'a> {
-    pub(crate) fn new(inside: &'a [u8]) -> Self {
-        Self(inside)
-    }
-
-    fn string(&mut self) -> Option<&'a [u8]> {
-        let inside = self.0.get(1..)?;
-        let (text, rest) = inside.split_at_checked(plain_run(inside))?;
-        // The closing quote, and the colon or comma behind it, if any.
-        self.0 = rest.get(2..).unwrap_or_default();
-        Some(text)
-    }
-}
-
-impl<'a> Iterator for PlainPairs<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some((self.string()?, self.string()?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn runs_end_at_the_first_special_byte_wherever_it_lies() {
-        for special in [b'"', b'\\', 0, 0x1f] {
-            for length in 0..40 {
-                let mut text = vec![0xffu8; length];
-                text.push(special);
-                text.extend_from_slice(b"\"\x00abcdefgh");
-                assert_eq!(plain_run(&text), length, "{special:#x} after {length}");
-                assert_eq!(plain_run(&text[..length]), length);
-            }
-        }
-        assert_eq!(plain_run(b" !#[]~\x7f\x80\xa2\xdc\xff"), 11, "neighbours of special bytes");
-    }
 
     #[test]
     fn values_follow_the_grammar() {
@@ -418,23 +270,5 @@ mod tests {
         assert!(Scan::new(nested(depth).as_bytes()).value().is_ok());
         assert!(Scan::new(nested(depth + 1).as_bytes()).value().is_err());
         assert!(Scan::new("[".repeat(1 << 20).as_bytes()).value().is_err());
-    }
-
-    #[test]
-    fn escapes_become_characters() {
-        let check = |inside: &str, text: &str| {
-            let quoted = format!("\"{inside}\"");
-            let Ok(Token::String(string)) = Scan::new(quoted.as_bytes()).value() else {
-                panic!("{inside} is no string");
-            };
-            assert_eq!(string.unescape(), text.as_bytes(), "{inside}");
-        };
-        check(r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t");
-        check(r"a\u4e2D\u00e9", "a中é");
-        check(r"\ud83e\udd80", "🦀");
-        check(r"a\ud83eb", "a\u{fffd}b");
-        check(r"\udd80\ud83e", "\u{fffd}\u{fffd}");
-        check(r"\ud83e\u0041", "\u{fffd}A");
-        check(r"\u0000", "\0");
     }
 }

@@ -20,13 +20,15 @@
 //!
 //! Upstream: `client/trace/TraceDataEncoder.java`, `TraceContext.java`, `TraceBean.java`.
 
+mod fields;
 mod text;
 
 use std::borrow::Cow;
 
 use crate::message::{Properties, property};
 
-pub use text::{InvalidTrace, TraceDamage, TraceRecords, decode};
+pub use fields::TraceDamage;
+pub use text::{InvalidTrace, TraceRecords, decode};
 
 /// Prefix of the topic of traces on a cloud instance; the region follows (`client/trace/TraceConstants.java`).
 pub const CLOUD_TOPIC_PREFIX: &str = "rmq_sys_TRACE_DATA_";
@@ -51,10 +53,10 @@ pub enum TraceRecord<'a> {
     Recall(RecallTrace<'a>),
 }
 
-/// A message was sent.
+/// What the records of a producer say alike: which message it is, and where it went.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PubTrace<'a> {
-    /// When sending began, in milliseconds since 1970.
+pub struct ProducedMessage<'a> {
+    /// When sending, or ending the transaction, began, in milliseconds since 1970.
     pub timestamp: i64,
     /// The region that the broker's answer names.
     pub region_id: Cow<'a, str>,
@@ -68,14 +70,21 @@ pub struct PubTrace<'a> {
     pub tags: Option<Cow<'a, str>>,
     /// Its keys, joined by blanks.
     pub keys: Option<Cow<'a, str>>,
-    /// The address that it was sent to.
+    /// The address of its broker.
     pub store_host: Cow<'a, str>,
+    /// What kind of message it is.
+    pub message_type: MessageType,
+}
+
+/// A message was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PubTrace<'a> {
+    /// Which.
+    pub message: ProducedMessage<'a>,
     /// The bytes of its body, as it was before it was compressed.
     pub body_length: i32,
     /// How long sending took, in milliseconds.
     pub cost_time: i32,
-    /// What kind of message it is.
-    pub message_type: MessageType,
     /// Where it is stored.
     pub offset_message_id: Option<Cow<'a, str>>,
     /// Whether it is stored as was asked.
@@ -125,24 +134,8 @@ pub struct SubAfterTrace<'a> {
 /// A transaction has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndTransactionTrace<'a> {
-    /// When, in milliseconds since 1970.
-    pub timestamp: i64,
-    /// The region that the message names.
-    pub region_id: Cow<'a, str>,
-    /// The producer's group.
-    pub group: Cow<'a, str>,
-    /// The topic.
-    pub topic: Cow<'a, str>,
-    /// The id made by the producer.
-    pub message_id: Cow<'a, str>,
-    /// Its tag.
-    pub tags: Option<Cow<'a, str>>,
-    /// Its keys, joined by blanks.
-    pub keys: Option<Cow<'a, str>>,
-    /// The address of its broker.
-    pub store_host: Cow<'a, str>,
-    /// What kind of message it is.
-    pub message_type: MessageType,
+    /// Its message.
+    pub message: ProducedMessage<'a>,
     /// The id of the transaction.
     pub transaction_id: Option<Cow<'a, str>>,
     /// How it ended.
@@ -233,10 +226,12 @@ impl TraceRecord<'_> {
     /// The id of the message, and its keys: what the message that carries the record is to be found by.
     pub fn carrier_keys(&self) -> impl Iterator<Item = &str> {
         let (id, keys) = match self {
-            Self::Pub(PubTrace { message_id, keys, .. })
-            | Self::SubBefore(SubBeforeTrace { message_id, keys, .. })
-            | Self::SubAfter(SubAfterTrace { message_id, keys, .. })
-            | Self::EndTransaction(EndTransactionTrace { message_id, keys, .. }) => {
+            Self::Pub(PubTrace { message, .. })
+            | Self::EndTransaction(EndTransactionTrace { message, .. }) => {
+                (&message.message_id, message.keys.as_deref())
+            }
+            Self::SubBefore(SubBeforeTrace { message_id, keys, .. })
+            | Self::SubAfter(SubAfterTrace { message_id, keys, .. }) => {
                 (message_id, keys.as_deref())
             }
             Self::Recall(RecallTrace { message_id, .. }) => (message_id, None),

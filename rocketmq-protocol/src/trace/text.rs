@@ -1,18 +1,16 @@
 //! Records as text: fields that end at 0x01, records that end at 0x02.
 
-use std::{borrow::Cow, fmt::Write, str::FromStr};
+use std::{borrow::Cow, fmt::Write};
 
 use thiserror::Error;
 
 use super::{
-    EndTransactionTrace, MessageType, PubTrace, RecallTrace, SubAfterTrace, SubBeforeTrace,
-    TraceRecord, TransactionState,
+    EndTransactionTrace, ProducedMessage, PubTrace, RecallTrace, SubAfterTrace, SubBeforeTrace,
+    TraceDamage, TraceRecord, TransactionState,
+    fields::{FIELD_END, Fields, NULL},
 };
 
-const FIELD_END: char = '\u{1}';
 const RECORD_END: char = '\u{2}';
-/// TraceDamage Java writes for a text that is not there.
-const NULL: &str = "null";
 
 impl TraceRecord<'_> {
     /// Appends the record. Texts must not have the separators in them, as properties never do.
@@ -28,10 +26,9 @@ impl TraceRecord<'_> {
     }
 }
 
-/// Appends fields, each but the first with a separator before it.
+/// Appends fields, each with a separator before it.
 macro_rules! write_fields {
-    ($text:expr, $kind:literal, $($field:expr),* $(,)?) => {{
-        $text.push_str($kind);
+    ($text:expr, $($field:expr),* $(,)?) => {{
         $({
             let _infallible = write!($text, "{FIELD_END}{}", $field);
         })*
@@ -42,11 +39,11 @@ fn or_null<'a>(text: &'a Option<Cow<'_, str>>) -> &'a str {
     text.as_deref().unwrap_or(NULL)
 }
 
-impl PubTrace<'_> {
+impl ProducedMessage<'_> {
+    /// Appends all but the type, whose place depends on the record.
     fn encode(&self, text: &mut String) {
         write_fields!(
             text,
-            "Pub",
             self.timestamp,
             self.region_id,
             self.group,
@@ -55,15 +52,38 @@ impl PubTrace<'_> {
             or_null(&self.tags),
             or_null(&self.keys),
             self.store_host,
+        );
+    }
+
+    fn decode<'a>(fields: &Fields<'a>, type_at: usize) -> Result<ProducedMessage<'a>, TraceDamage> {
+        Ok(ProducedMessage {
+            timestamp: fields.number(1)?,
+            region_id: fields.text(2)?,
+            group: fields.text(3)?,
+            topic: fields.text(4)?,
+            message_id: fields.text(5)?,
+            tags: fields.nullable(6)?,
+            keys: fields.nullable(7)?,
+            store_host: fields.text(8)?,
+            message_type: fields.message_type(type_at)?,
+        })
+    }
+}
+
+impl PubTrace<'_> {
+    fn encode(&self, text: &mut String) {
+        text.push_str("Pub");
+        self.message.encode(text);
+        write_fields!(
+            text,
             self.body_length,
             self.cost_time,
-            self.message_type as i32,
+            self.message.message_type as i32,
             or_null(&self.offset_message_id),
             self.success,
         );
         if let Some(host) = &self.client_host {
-            text.push(FIELD_END);
-            text.push_str(host);
+            write_fields!(text, host);
         }
     }
 
@@ -75,17 +95,9 @@ impl PubTrace<'_> {
         };
         let success = at.map_or(12, |at| at + 1);
         Ok(PubTrace {
-            timestamp: fields.number(1)?,
-            region_id: fields.text(2)?,
-            group: fields.text(3)?,
-            topic: fields.text(4)?,
-            message_id: fields.text(5)?,
-            tags: fields.nullable(6)?,
-            keys: fields.nullable(7)?,
-            store_host: fields.text(8)?,
+            message: ProducedMessage::decode(fields, 11)?,
             body_length: fields.number(9)?,
             cost_time: fields.number(10)?,
-            message_type: fields.message_type(11)?,
             offset_message_id: at.map(|at| fields.nullable(at)).transpose()?.flatten(),
             success: fields.get(success).is_none_or(is_true),
             client_host: fields.get(14).map(Cow::Borrowed),
@@ -97,9 +109,9 @@ impl SubBeforeTrace<'_> {
     fn encode(&self, text: &mut String) {
         // Java's reader stumbles over an empty last field, and drops every record of the message.
         let keys = self.keys.as_deref().filter(|keys| !keys.is_empty()).unwrap_or(NULL);
+        text.push_str("SubBefore");
         write_fields!(
             text,
-            "SubBefore",
             self.timestamp,
             self.region_id,
             self.group,
@@ -125,9 +137,9 @@ impl SubBeforeTrace<'_> {
 
 impl SubAfterTrace<'_> {
     fn encode(&self, text: &mut String) {
+        text.push_str("SubAfter");
         write_fields!(
             text,
-            "SubAfter",
             self.request_id,
             self.message_id,
             self.cost_time,
@@ -135,9 +147,9 @@ impl SubAfterTrace<'_> {
             or_null(&self.keys),
             self.context_code,
         );
-        text.push(FIELD_END);
-        if let Some((timestamp, group)) = &self.at {
-            let _infallible = write!(text, "{timestamp}{FIELD_END}{group}");
+        match &self.at {
+            Some((timestamp, group)) => write_fields!(text, timestamp, group),
+            None => text.push(FIELD_END),
         }
     }
 
@@ -158,18 +170,11 @@ impl SubAfterTrace<'_> {
 
 impl EndTransactionTrace<'_> {
     fn encode(&self, text: &mut String) {
+        text.push_str("EndTransaction");
+        self.message.encode(text);
         write_fields!(
             text,
-            "EndTransaction",
-            self.timestamp,
-            self.region_id,
-            self.group,
-            self.topic,
-            self.message_id,
-            or_null(&self.tags),
-            or_null(&self.keys),
-            self.store_host,
-            self.message_type as i32,
+            self.message.message_type as i32,
             or_null(&self.transaction_id),
             self.state.as_str(),
             self.from_check,
@@ -180,15 +185,7 @@ impl EndTransactionTrace<'_> {
         let state = fields.text(11)?;
         let known = |known: &TransactionState| known.as_str() == state;
         Ok(EndTransactionTrace {
-            timestamp: fields.number(1)?,
-            region_id: fields.text(2)?,
-            group: fields.text(3)?,
-            topic: fields.text(4)?,
-            message_id: fields.text(5)?,
-            tags: fields.nullable(6)?,
-            keys: fields.nullable(7)?,
-            store_host: fields.text(8)?,
-            message_type: fields.message_type(9)?,
+            message: ProducedMessage::decode(fields, 9)?,
             transaction_id: fields.nullable(10)?,
             state: TransactionState::ALL
                 .into_iter()
@@ -201,9 +198,9 @@ impl EndTransactionTrace<'_> {
 
 impl RecallTrace<'_> {
     fn encode(&self, text: &mut String) {
+        text.push_str("Recall");
         write_fields!(
             text,
-            "Recall",
             self.timestamp,
             self.region_id,
             self.group,
@@ -247,24 +244,9 @@ pub struct TraceRecords<'a> {
 pub struct InvalidTrace<'a> {
     /// The record.
     pub record: &'a str,
-    /// TraceDamage is wrong with it.
+    /// What is wrong with it.
     #[source]
     pub damage: TraceDamage,
-}
-
-/// TraceDamage is wrong with a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum TraceDamage {
-    /// A later release may know it.
-    #[error("its type is unknown")]
-    UnknownType,
-    /// It ends too early.
-    #[error("it lacks field {0}")]
-    Missing(usize),
-    /// A field is not what it should be.
-    #[error("its field {0} is malformed")]
-    Malformed(usize),
 }
 
 impl<'a> Iterator for TraceRecords<'a> {
@@ -295,72 +277,26 @@ fn decode_one(record: &str) -> Result<TraceRecord<'_>, TraceDamage> {
     }
 }
 
-/// More than any record has: what follows is of no interest.
-const FIELDS_MAX: usize = 16;
-
-struct Fields<'a> {
-    texts: [&'a str; FIELDS_MAX],
-    len: usize,
-}
-
-impl<'a> Fields<'a> {
-    /// Java's split drops empty fields at the end.
-    fn of(record: &'a str) -> Self {
-        let mut fields = Self { texts: [""; FIELDS_MAX], len: 0 };
-        let found = record.trim_end_matches(FIELD_END).split(FIELD_END);
-        for (place, text) in fields.texts.iter_mut().zip(found) {
-            *place = text;
-            fields.len += 1;
-        }
-        fields
-    }
-
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    fn get(&self, at: usize) -> Option<&'a str> {
-        self.texts.get(..self.len)?.get(at).copied()
-    }
-
-    fn required(&self, at: usize) -> Result<&'a str, TraceDamage> {
-        self.get(at).ok_or(TraceDamage::Missing(at))
-    }
-
-    fn text(&self, at: usize) -> Result<Cow<'a, str>, TraceDamage> {
-        self.required(at).map(Cow::Borrowed)
-    }
-
-    fn nullable(&self, at: usize) -> Result<Option<Cow<'a, str>>, TraceDamage> {
-        Ok(Some(self.text(at)?).filter(|text| text != NULL))
-    }
-
-    fn number<T: FromStr>(&self, at: usize) -> Result<T, TraceDamage> {
-        self.required(at)?.parse().map_err(|_| TraceDamage::Malformed(at))
-    }
-
-    fn message_type(&self, at: usize) -> Result<MessageType, TraceDamage> {
-        MessageType::from_number(self.number(at)?).ok_or(TraceDamage::Malformed(at))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::MessageType;
 
     fn published() -> PubTrace<'static> {
         PubTrace {
-            timestamp: 1_700_000_000_000,
-            region_id: "DefaultRegion".into(),
-            group: "PG".into(),
-            topic: "TopicTest".into(),
-            message_id: "ID1".into(),
-            tags: None,
-            keys: Some("k1 k2".into()),
-            store_host: "10.0.0.2:10911".into(),
+            message: ProducedMessage {
+                timestamp: 1_700_000_000_000,
+                region_id: "DefaultRegion".into(),
+                group: "PG".into(),
+                topic: "TopicTest".into(),
+                message_id: "ID1".into(),
+                tags: None,
+                keys: Some("k1 k2".into()),
+                store_host: "10.0.0.2:10911".into(),
+                message_type: MessageType::Normal,
+            },
             body_length: 14,
             cost_time: 5,
-            message_type: MessageType::Normal,
             offset_message_id: Some("OID".into()),
             success: true,
             client_host: None,

@@ -47,6 +47,9 @@ fn captured_frames_are_shown() {
     assert!(sends.clone().all(|frame| frame["extFields"]["b"].is_string()));
     let pulled = shown.iter().filter_map(|frame| frame["body"][0]["topic"].as_str());
     assert!(pulled.count() > 0, "messages are shown with their topics");
+    let batches = shown.iter().filter(|frame| frame["name"] == "SEND_BATCH_MESSAGE");
+    assert!(batches.clone().count() > 0);
+    assert!(batches.clone().all(|frame| frame["body"][0]["properties"].is_object()));
 }
 
 #[test]
@@ -58,6 +61,23 @@ fn the_stream_itself_is_shown_as_well() {
     };
     let stream: Vec<u8> = frames.iter().take(50).flat_map(|line| bytes(line)).collect();
     assert_eq!(decode(&stream).len(), 50);
+}
+
+#[test]
+fn an_answer_is_read_by_what_was_asked() {
+    let header = |flag: i32, code: i32| format!(r#"{{"code":{code},"flag":{flag},"opaque":9}}"#);
+    let frame = |header: String, body: &str| -> Vec<u8> {
+        let length = u32::try_from(4 + header.len() + body.len()).expect("short");
+        let header_length = u32::try_from(header.len()).expect("short");
+        [&length.to_be_bytes(), &header_length.to_be_bytes(), header.as_bytes(), body.as_bytes()]
+            .concat()
+    };
+    // The configuration of a broker is text, though this one looks like JSON.
+    let (request, answer) = (frame(header(0, 26), ""), frame(header(1, 0), "[7]"));
+    let paired = decode(&[request, answer.clone()].concat());
+    assert_eq!(paired[0]["name"], "GET_BROKER_CONFIG");
+    assert_eq!(paired[1]["body"], "[7]");
+    assert_eq!(decode(&answer)[0]["body"], serde_json::json!([7]));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use rocketmq_protocol::trace::{
-    EndTransactionTrace, MessageType, PubTrace, RecallTrace, SubAfterTrace, SubBeforeTrace,
-    TraceDamage, TraceRecord, TransactionState, decode,
+    EndTransactionTrace, MessageType, ProducedMessage, PubTrace, RecallTrace, SubAfterTrace,
+    SubBeforeTrace, TraceDamage, TraceRecord, TransactionState, decode,
 };
 use serde_json::{Value, json};
 
@@ -57,19 +57,24 @@ fn record(context: &Value, bean: &Value) -> Option<TraceRecord<'static>> {
     let store_host = required(&bean["storeHost"]);
     let message_type =
         TYPES.iter().find(|(name, _)| bean["msgType"] == *name).map(|(_, kind)| *kind);
+    let produced = || {
+        Some(ProducedMessage {
+            timestamp,
+            region_id: region_id.clone(),
+            group: group.clone(),
+            topic: topic.clone(),
+            message_id: message_id.clone(),
+            tags: tags.clone(),
+            keys: keys.clone(),
+            store_host: store_host.clone(),
+            message_type: message_type?,
+        })
+    };
     Some(match context["type"].as_str().expect("a type") {
         "Pub" => TraceRecord::Pub(PubTrace {
-            timestamp,
-            region_id,
-            group,
-            topic,
-            message_id,
-            tags,
-            keys,
-            store_host,
+            message: produced()?,
             body_length: int(&bean["bodyLength"]),
             cost_time,
-            message_type: message_type?,
             offset_message_id: nullable(&bean["offsetMsgId"]),
             success,
             client_host: None,
@@ -93,15 +98,7 @@ fn record(context: &Value, bean: &Value) -> Option<TraceRecord<'static>> {
             at: (context["accessChannel"].as_str()? != "CLOUD").then_some((timestamp, group)),
         }),
         "EndTransaction" => TraceRecord::EndTransaction(EndTransactionTrace {
-            timestamp,
-            region_id,
-            group,
-            topic,
-            message_id,
-            tags,
-            keys,
-            store_host,
-            message_type: message_type?,
+            message: produced()?,
             transaction_id: nullable(&bean["transactionId"]),
             state: state(&bean["transactionState"])?,
             from_check: bean["fromTransactionCheck"] == true,
@@ -188,7 +185,6 @@ pub(crate) fn contexts(text: &str) -> Value {
 
 /// A record as the context and the message that Java makes of it.
 fn described(record: &TraceRecord<'_>) -> Value {
-    let text = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or("null").to_owned();
     let mut bean = json!({
         "topic": "", "tags": "", "keys": "", "offsetMsgId": "", "bodyLength": 0, "retryTimes": 0,
         "msgType": null, "transactionId": null, "transactionState": null, "fromTransactionCheck": false,
@@ -196,25 +192,12 @@ fn described(record: &TraceRecord<'_>) -> Value {
     let mut context = json!({
         "regionId": "", "group": "", "costTime": 0, "success": true, "contextCode": 0, "accessChannel": null,
     });
-    let name =
-        |kind: MessageType| TYPES.iter().find(|(_, known)| *known == kind).map(|(name, _)| *name);
     match record {
         TraceRecord::Pub(record) => {
-            set(
-                &mut context,
-                json!({
-                    "type": "Pub", "timestamp": record.timestamp, "regionId": record.region_id, "group": record.group,
-                    "costTime": record.cost_time, "success": record.success,
-                }),
-            );
-            set(
-                &mut bean,
-                json!({
-                    "topic": record.topic, "msgId": record.message_id, "tags": text(&record.tags),
-                    "keys": text(&record.keys), "storeHost": record.store_host, "bodyLength": record.body_length,
-                    "msgType": name(record.message_type),
-                }),
-            );
+            produced(&record.message, &mut context, &mut bean);
+            let (cost, success) = (record.cost_time, record.success);
+            set(&mut context, json!({ "type": "Pub", "costTime": cost, "success": success }));
+            set(&mut bean, json!({ "bodyLength": record.body_length }));
             if let Some(id) = &record.offset_message_id {
                 set(&mut bean, json!({ "offsetMsgId": id }));
             }
@@ -233,7 +216,7 @@ fn described(record: &TraceRecord<'_>) -> Value {
             set(
                 &mut bean,
                 json!({
-                    "msgId": record.message_id, "retryTimes": record.retry_times, "keys": text(&record.keys),
+                    "msgId": record.message_id, "retryTimes": record.retry_times, "keys": or_null(&record.keys),
                 }),
             );
         }
@@ -252,22 +235,15 @@ fn described(record: &TraceRecord<'_>) -> Value {
                     set(&mut context, json!({ "timestamp": timestamp }));
                 }
             }
-            set(&mut bean, json!({ "msgId": record.message_id, "keys": text(&record.keys) }));
+            set(&mut bean, json!({ "msgId": record.message_id, "keys": or_null(&record.keys) }));
         }
         TraceRecord::EndTransaction(record) => {
-            set(
-                &mut context,
-                json!({
-                    "type": "EndTransaction", "timestamp": record.timestamp, "regionId": record.region_id,
-                    "group": record.group,
-                }),
-            );
+            produced(&record.message, &mut context, &mut bean);
+            set(&mut context, json!({ "type": "EndTransaction" }));
             set(
                 &mut bean,
                 json!({
-                    "topic": record.topic, "msgId": record.message_id, "tags": text(&record.tags),
-                    "keys": text(&record.keys), "storeHost": record.store_host, "msgType": name(record.message_type),
-                    "transactionId": text(&record.transaction_id), "transactionState": record.state.as_str(),
+                    "transactionId": or_null(&record.transaction_id), "transactionState": record.state.as_str(),
                     "fromTransactionCheck": record.from_check,
                 }),
             );
@@ -286,6 +262,29 @@ fn described(record: &TraceRecord<'_>) -> Value {
     }
     set(&mut context, json!({ "beans": [bean] }));
     context
+}
+
+/// What Java has written for a text that is not there.
+fn or_null(text: &Option<Cow<'_, str>>) -> String {
+    text.as_deref().unwrap_or("null").to_owned()
+}
+
+fn produced(message: &ProducedMessage<'_>, context: &mut Value, bean: &mut Value) {
+    let kind = TYPES.iter().find(|(_, kind)| *kind == message.message_type);
+    set(
+        context,
+        json!({
+            "timestamp": message.timestamp, "regionId": message.region_id, "group": message.group,
+        }),
+    );
+    set(
+        bean,
+        json!({
+            "topic": message.topic, "msgId": message.message_id, "tags": or_null(&message.tags),
+            "keys": or_null(&message.keys), "storeHost": message.store_host,
+            "msgType": kind.map(|(name, _)| *name),
+        }),
+    );
 }
 
 fn set(object: &mut Value, members: Value) {
