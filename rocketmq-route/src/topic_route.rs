@@ -201,6 +201,26 @@ mod tests {
         TopicRouteData { queue_datas: queues, broker_datas: brokers, ..TopicRouteData::default() }
     }
 
+    #[test]
+    fn f30_a_route_is_read_whether_its_keys_are_quoted_or_not() {
+        // As 4.9.7 writes it, and as 5.x does when asked for standard JSON.
+        let old = r#"{"brokerDatas":[{"brokerAddrs":{0:"a:0",1:"a:1"},"brokerName":"a","cluster":"c"}],"filterServerTable":{},"queueDatas":[{"brokerName":"a","perm":6,"readQueueNums":2,"topicSysFlag":0,"writeQueueNums":2}]}"#;
+        let standard = old.replace("{0:", r#"{"0":"#).replace(",1:", r#","1":"#);
+        assert_ne!(old, standard);
+        for text in [old, &standard] {
+            let data: TopicRouteData = rocketmq_protocol::body::decode(text.as_bytes()).unwrap();
+            let route = TopicRoute::new("t", &data);
+            assert_eq!(names(route.publish_queues()), ["a0", "a1"]);
+            assert_eq!(
+                route,
+                TopicRoute::new(
+                    "t",
+                    &self::data(vec![queue("a", 6, 2, 2)], vec![broker("a", &[0, 1])])
+                )
+            );
+        }
+    }
+
     fn names(queues: &[MessageQueue]) -> Vec<String> {
         queues.iter().map(|queue| format!("{}{}", queue.broker_name, queue.queue_id)).collect()
     }

@@ -29,6 +29,9 @@ fn formatting() -> Outcome {
 fn lints() -> Outcome {
     let everything = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     step("lints", &mut cargo(&everything))?;
+    // No target of an ordinary test run, and so not among all targets.
+    let real = ["clippy", "--package", "rocketmq-interop", "--test", "real"];
+    step("lints of the tests on real servers", cargo(&real).args(["--", "--deny", "warnings"]))?;
     // The parts of the codec crate that others build alone.
     let bare = ["clippy", "--package", "rocketmq-protocol", "--no-default-features"];
     step("lints of the bare codec", cargo(&bare).args(["--", "--deny", "warnings"]))

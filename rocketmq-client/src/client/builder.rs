@@ -28,6 +28,7 @@ pub(crate) struct ClientOptions {
     pub(crate) address_map: AddressMap,
     pub(crate) instance_name: Option<String>,
     pub(crate) unit_name: Option<String>,
+    pub(crate) unit_mode: bool,
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) namespace: Option<Arc<str>>,
 }
@@ -70,6 +71,7 @@ impl ClientBuilder {
                 address_map: AddressMap::default(),
                 instance_name: None,
                 unit_name: None,
+                unit_mode: false,
                 client_ip: None,
                 namespace: None,
             },
@@ -228,6 +230,14 @@ impl ClientBuilder {
     #[doc(alias = "setUnitName")]
     pub fn unit_name(mut self, name: impl Into<String>) -> Self {
         self.options.unit_name = Some(name.into());
+        self
+    }
+
+    /// Whether messages and groups are marked as those of a unit, for brokers that copy only these to other units. Default no, as in
+    /// Java.
+    #[doc(alias = "setUnitMode")]
+    pub fn unit_mode(mut self, unit_mode: bool) -> Self {
+        self.options.unit_mode = unit_mode;
         self
     }
 

@@ -38,6 +38,7 @@ fn set(builder: ClientBuilder, key: &str, value: &str) -> Result<ClientBuilder, 
         "tls" => builder,
         "instance_name" => builder.instance_name(value),
         "unit_name" => builder.unit_name(value),
+        "unit_mode" => builder.unit_mode(switch(key, value)?),
         "vip_channel" => builder.vip_channel(switch(key, value)?),
         "short_heartbeats" => builder.short_heartbeats(switch(key, value)?),
         unknown => {

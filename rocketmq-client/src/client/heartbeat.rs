@@ -10,7 +10,7 @@ use rocketmq_protocol::{
     body::{self, HeartbeatData},
     header::{HeartbeatRequestHeader, HeartbeatResponseHeader},
 };
-use rocketmq_remoting::CallError;
+use rocketmq_remoting::{CallError, NotSent, Unanswered};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
@@ -33,11 +33,16 @@ pub(super) async fn run(core: Weak<Core>) {
     loop {
         tokio::select! {
             () = sleep_until(next) => {}
+            () = sleep_until(round.next_retry().unwrap_or(next)) => {
+                let Some(core) = core.upgrade() else { return };
+                round.retry(&core, Instant::now());
+                continue;
+            }
             () = registry.heartbeat_wanted.notified() => {}
             Some(told) = round.under_way.join_next(), if !round.under_way.is_empty() => {
                 let Some(core) = core.upgrade() else { return };
-                if let Ok(address) = told {
-                    round.finished(&core, address);
+                if let Ok((address, again_at)) = told {
+                    round.finished(&core, address, again_at);
                 }
                 continue;
             }
@@ -53,12 +58,18 @@ pub(super) async fn run(core: Weak<Core>) {
 /// else, nor the next round.
 #[derive(Default)]
 struct Round {
-    under_way: JoinSet<Arc<str>>,
+    under_way: JoinSet<(Arc<str>, Option<Instant>)>,
     /// Who is being told, and whether there has been news for it since.
     told: BTreeMap<Arc<str>, Again>,
+    /// Who could not be reached, and from when it may be tried again: without a heartbeat a broker serves nobody, so the next round
+    /// is too late.
+    unreached: BTreeMap<Arc<str>, Instant>,
 }
 
 type Again = bool;
+
+/// Between a connection that was lost and the next attempt.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Round {
     fn beat(&mut self, core: &Arc<Core>) {
@@ -76,18 +87,41 @@ impl Round {
     }
 
     fn tell(&mut self, core: &Arc<Core>, address: Arc<str>, heartbeat: Arc<HeartbeatData>) {
+        self.unreached.remove(&address);
         self.told.insert(Arc::clone(&address), false);
         let core = Arc::clone(core);
         self.under_way.spawn(async move {
-            tell(&core, &address, &heartbeat).await;
-            address
+            let again_at = tell(&core, &address, &heartbeat).await;
+            (address, again_at)
         });
     }
 
-    fn finished(&mut self, core: &Arc<Core>, address: Arc<str>) {
-        let again = self.told.remove(&address).unwrap_or_default();
-        let news = core.registry.heartbeat(&core.id, &core.routes.table()).filter(|_| again);
-        if let Some((heartbeat, addresses)) = news
+    fn finished(&mut self, core: &Arc<Core>, address: Arc<str>, again_at: Option<Instant>) {
+        let has_news = self.told.remove(&address).unwrap_or_default();
+        if let Some(at) = again_at {
+            self.unreached.insert(address, at);
+        } else if has_news {
+            self.tell_the_latest(core, address);
+        }
+    }
+
+    fn next_retry(&self) -> Option<Instant> {
+        self.unreached.values().min().copied()
+    }
+
+    fn retry(&mut self, core: &Arc<Core>, now: Instant) {
+        let (due, later) =
+            std::mem::take(&mut self.unreached).into_iter().partition(|(_, at)| *at <= now);
+        self.unreached = later;
+        for address in BTreeMap::into_keys(due) {
+            self.tell_the_latest(core, address);
+        }
+    }
+
+    /// Unless it is in no route any more.
+    fn tell_the_latest(&mut self, core: &Arc<Core>, address: Arc<str>) {
+        if let Some((heartbeat, addresses)) =
+            core.registry.heartbeat(&core.id, &core.routes.table())
             && addresses.contains(&address)
         {
             self.tell(core, address, Arc::new(heartbeat));
@@ -95,7 +129,8 @@ impl Round {
     }
 }
 
-async fn tell(core: &Core, address: &Arc<str>, full: &HeartbeatData) {
+/// Tells a broker, and when it is to be told again, if that is sooner than in the next round.
+async fn tell(core: &Core, address: &Arc<str>, full: &HeartbeatData) -> Option<Instant> {
     let counters = &core.telemetry.counters;
     let message = match core.options.short_heartbeats {
         true => core.registry.briefing(address, full),
@@ -108,12 +143,26 @@ async fn tell(core: &Core, address: &Arc<str>, full: &HeartbeatData) {
                 counters.heartbeats_short.add_one();
             }
             core.registry.told(address, &message, &answer, full);
+            None
         }
         Err(cause) => {
             counters.heartbeats_failed.add_one();
             core.registry.not_told(address);
             tracing::debug!(%address, cause = &cause as &dyn std::error::Error, "heartbeat failed");
+            again_at(&cause)
         }
+    }
+}
+
+/// As soon as an address may be dialled again. Who hangs or refuses is left alone until the next round.
+fn again_at(cause: &CallError) -> Option<Instant> {
+    match cause {
+        CallError::NotSent { reason: NotSent::Unreachable(error), .. } => Some(error.retry_at),
+        CallError::NotSent { reason: NotSent::Closed(_), .. }
+        | CallError::OutcomeUnknown { reason: Unanswered::Closed(_), .. } => {
+            Some(Instant::now() + PAUSE)
+        }
+        _ => None,
     }
 }
 

@@ -132,8 +132,8 @@ impl Client {
     }
 
     /// Options for a client of the cluster behind these name servers: a list as for Java (`host:9876;host:9876`), or
-    /// `rocketmq://key:secret@host:9876,host:9876/?tls=true`, with options `tls`, `instance_name`, `unit_name`, `vip_channel` and
-    /// `short_heartbeats`; key and secret are percent-encoded.
+    /// `rocketmq://key:secret@host:9876,host:9876/?tls=true`, with options `tls`, `instance_name`, `unit_name`, `unit_mode`,
+    /// `vip_channel` and `short_heartbeats`; key and secret are percent-encoded.
     pub fn builder(name_servers: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(name_servers.into())
     }

@@ -170,15 +170,19 @@ impl Registry {
         self.signal(group, |news| news.members_changed = true)
     }
 
-    /// A name server has answered about a topic, whatever it said; perhaps the route has changed.
-    pub(crate) fn route_answered(&self, topic: &Arc<str>, changed: bool) {
+    /// A name server has answered about a topic, whatever it said.
+    pub(crate) fn route_answered(&self, topic: &Arc<str>) {
         for signals in self.state().consumers.values() {
             signals.raise(|news| {
                 news.routes.insert(Arc::clone(topic));
             });
         }
-        if changed {
-            // Brokers that were not known yet have to hear of the groups before they serve them.
+    }
+
+    /// Routes have changed. Brokers that are new in them have to hear of the groups before they serve them.
+    pub(crate) fn routes_changed(&self, routes: &RouteTable) {
+        let state = self.state();
+        if state.groups.addresses(routes).into_iter().any(|address| !state.told.contains(address)) {
             self.heartbeat_wanted.notify_one();
         }
     }
@@ -252,7 +256,7 @@ mod tests {
         registry.add_consumer(&"g".into(), &signals).unwrap();
         assert!(registry.members_changed("g") && registry.members_changed("g"));
         assert!(!registry.members_changed("other"));
-        registry.route_answered(&"t".into(), false);
+        registry.route_answered(&"t".into());
         let news = signals.next().await;
         assert!(news.members_changed && !news.registered);
         assert_eq!(news.routes.len(), 1);

@@ -183,8 +183,10 @@ impl Routes {
             let next = self.state().schedule.next_due();
             tokio::select! {
                 Some(Ok((topic, answer))) = asking.join_next(), if !asking.is_empty() => {
-                    let changed = self.take(&topic, answer);
-                    registry.route_answered(&topic, changed);
+                    if self.take(&topic, answer) {
+                        registry.routes_changed(&self.table());
+                    }
+                    registry.route_answered(&topic);
                 }
                 () = sleep_until(next) => {}
                 () = self.wake.notified() => {}

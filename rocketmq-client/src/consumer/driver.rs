@@ -325,7 +325,7 @@ impl<P: Portion> Driver<P> {
             consume_type: self.introduction.consume_type,
             group_name: self.requests.group.to_string(),
             subscription_data_set: self.machine.subscriptions().cloned().collect(),
-            ..ConsumerData::default()
+            unit_mode: self.requests.core.options.unit_mode,
         };
         self.requests.core.registry.announce(&self.requests.group, data);
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rocketmq_consumer::{self as machine, Config, ConsumerGroup, Model, Order};
+use rocketmq_consumer::{self as machine, Config, ConsumerGroup, Consumption, Model, Order};
 use rocketmq_protocol::body::{ConsumeFromWhere, ConsumeType, MessageModel};
 use rocketmq_remoting::{Mailbox, Tasks};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -203,6 +203,7 @@ fn drive<P: Portion>(
         Arc::clone(&duty.pace),
     );
     let order = config.order;
+    let counts_polled = config.consumption == Consumption::Vouched { automatic: true };
     let machine = ConsumerGroup::new(config, now())
         .map_err(|error| Error::invalid("options that cannot be used").with_source(error))?;
     let signals = Arc::<Signals>::default();
@@ -235,7 +236,7 @@ fn drive<P: Portion>(
         report: None,
     };
     tasks.spawn("driver", until_stopped(driver.run(), tasks.clone()));
-    let running = Running { commands: commands.downgrade(), tasks: tasks.clone() };
+    let running = Running { commands: commands.downgrade(), tasks: tasks.clone(), counts_polled };
     client.core().closers.add(Role::Consumer, running);
     Ok(Driven { requests, commands, tasks })
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -15,7 +15,10 @@ use rocketmq_protocol::{
 use tokio::time::Instant;
 
 use super::requests::Requests;
-use crate::{Client, Error, ErrorKind, MessageQueue};
+use crate::{
+    Client, Error, ErrorKind, MessageQueue,
+    client::{Closes, Closing, Core, Role},
+};
 
 /// A consumer group that lives in a client: brokers hear of it and of what it reads, and keep its offsets.
 pub(super) struct Presence {
@@ -23,7 +26,7 @@ pub(super) struct Presence {
     client: Client,
     pub(super) requests: Requests,
     subscriptions: Mutex<BTreeMap<String, SubscriptionData>>,
-    left: AtomicBool,
+    left: Arc<AtomicBool>,
 }
 
 impl Presence {
@@ -34,13 +37,15 @@ impl Presence {
         })?;
         let core = Arc::clone(client.core());
         core.registry.add_consumer(&group, &Arc::default())?;
-        let requests = Requests { core, group };
-        let presence = Self {
-            client,
-            requests,
-            subscriptions: Mutex::default(),
-            left: AtomicBool::new(false),
+        let left = Arc::<AtomicBool>::default();
+        let member = Member {
+            core: Arc::downgrade(&core),
+            group: Arc::clone(&group),
+            left: Arc::downgrade(&left),
         };
+        core.closers.add(Role::Consumer, member);
+        let requests = Requests { core, group };
+        let presence = Self { client, requests, subscriptions: Mutex::default(), left };
         presence.announce(&BTreeMap::new());
         Ok(presence)
     }
@@ -87,6 +92,7 @@ impl Presence {
             consume_type: ConsumeType::Actively,
             group_name: self.group().to_string(),
             subscription_data_set: subscriptions.values().cloned().collect(),
+            unit_mode: self.requests.core.options.unit_mode,
             ..ConsumerData::default()
         };
         self.requests.core.registry.announce(self.group(), data);
@@ -99,16 +105,41 @@ impl Presence {
         Ok(route.subscribe_queues().to_vec())
     }
 
-    /// Tells the brokers that this member leaves.
+    /// Tells the brokers that this member leaves, unless the client has done so.
     pub(super) async fn leave(&self) {
-        self.left.store(true, Ordering::Relaxed);
-        self.requests.unregister(self.deadline()).await;
+        if !self.left.swap(true, Ordering::Relaxed) {
+            self.requests.unregister(self.deadline()).await;
+        }
+    }
+}
+
+/// A member as its client sees it: to take leave for, if it has not when the client is shut down.
+struct Member {
+    core: Weak<Core>,
+    group: Arc<str>,
+    left: Weak<AtomicBool>,
+}
+
+impl Closes for Member {
+    fn is_alive(&self) -> bool {
+        self.left.upgrade().is_some_and(|left| !left.load(Ordering::Relaxed))
+    }
+
+    fn close(&self, deadline: Instant) -> Closing {
+        let (core, group) = (self.core.upgrade(), Arc::clone(&self.group));
+        let had_left = self.left.upgrade().is_none_or(|left| left.swap(true, Ordering::Relaxed));
+        Box::pin(async move {
+            if let Some(core) = core.filter(|_| !had_left) {
+                Requests { core, group }.unregister(deadline).await;
+            }
+            0
+        })
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        if !*self.left.get_mut() {
+        if !self.left.load(Ordering::Relaxed) {
             self.client.core().registry.remove_consumer(&self.requests.group);
         }
     }

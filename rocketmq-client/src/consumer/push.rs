@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use rocketmq_consumer::{CloseReport, Input, Snapshot};
+use rocketmq_consumer::{CloseReport, Input, Snapshot, Vouch};
 use rocketmq_remoting::Tasks;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -147,6 +147,8 @@ pub(super) async fn close(
 pub(super) struct Running {
     pub(super) commands: mpsc::WeakUnboundedSender<Request>,
     pub(super) tasks: Tasks,
+    /// What was polled counts as consumed at the end.
+    pub(super) counts_polled: bool,
 }
 
 impl Closes for Running {
@@ -157,8 +159,12 @@ impl Closes for Running {
     fn close(&self, deadline: Instant) -> Closing {
         let (commands, tasks) = (self.commands.upgrade(), self.tasks.clone());
         let grace = deadline.saturating_duration_since(Instant::now());
+        let counts_polled = self.counts_polled;
         Box::pin(async move {
             let Some(commands) = commands else { return 0 };
+            if counts_polled {
+                let _ = commands.send(Request::Tell(Input::Vouch(Vouch::HandedOut)));
+            }
             let report = close(&commands, &tasks, grace).await;
             report.undelivered + report.unsettled + report.uncommitted
         })

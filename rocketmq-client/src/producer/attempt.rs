@@ -89,7 +89,7 @@ impl Attempt<'_> {
             flag: self.wire.flag,
             properties: Some(self.wire.properties.clone()),
             reconsume_times: Some(0),
-            unit_mode: Some(false),
+            unit_mode: Some(self.core.options.unit_mode),
             max_reconsume_times: None,
             batch: Some(self.wire.kind == Kind::Batch),
             broker_name: Some(broker_name.clone()),

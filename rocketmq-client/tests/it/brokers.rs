@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rocketmq_client::{
-    AddressMap, Client, ClientEvent, Error, ErrorKind, Message, ServerState,
+    AddressMap, Client, ClientEvent, Error, ErrorKind, Message, ServerState, StartFrom,
     protocol::{
         body::{self, HeartbeatData},
         code::RequestCode,
@@ -67,6 +67,45 @@ async fn f13_brokers_that_hang_do_not_delay_the_heartbeats_of_others() {
         let gap = began.elapsed() / 10;
         assert!(gap <= Duration::from_secs(36), "{gap:?}");
     }
+    client.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_whose_connections_die_young_is_told_as_soon_as_they_live() {
+    let (cluster, pipes) = in_memory(MockCluster::builder().topic("t", 1)).await;
+    // Five connections in a row end with the heartbeat that was sent over them.
+    cluster.inject_at("broker-a", HEART_BEAT, Fault::HangUp, 5);
+    let client =
+        Client::builder(cluster.name_server_list()).connector(pipes).connect().await.unwrap();
+    let began = Instant::now();
+    client.ready(AN_HOUR).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+    assert_eq!(heartbeats(&cluster, "broker-a").len(), 6);
+    client.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_is_named_in_heartbeats_and_messages() {
+    let (cluster, pipes) = in_memory(MockCluster::builder().topic("t", 1)).await;
+    let builder = Client::builder(cluster.name_server_list()).connector(pipes);
+    let client = builder.unit_name("u1").unit_mode(true).connect().await.unwrap();
+    assert!(client.id().ends_with("@u1"));
+    let consumer =
+        client.push_consumer("g").subscribe("t", "*").start(|_delivery| async {}).await.unwrap();
+    let puller = client.pull_consumer("h").start().await.unwrap();
+    client.producer("p").start().await.unwrap().send(Message::new("t", "x")).await.unwrap();
+    eventually("both groups are told", || async {
+        heartbeats(&cluster, "broker-a").last().is_some_and(|last| {
+            last.consumer_data_set.len() == 2
+                && last.consumer_data_set.iter().all(|data| data.unit_mode)
+        })
+    })
+    .await;
+    let log = cluster.requests();
+    let send = log.iter().find(|request| request.code == RequestCode::SEND_MESSAGE_V2).unwrap();
+    assert_eq!(send.command.ext_fields.get("k").unwrap(), "true");
+    puller.shutdown().await;
+    consumer.shutdown(PATIENCE).await;
     client.shutdown(PATIENCE).await;
 }
 
@@ -287,4 +326,27 @@ async fn shutting_a_client_down_closes_what_still_runs() {
     assert_eq!(producer.send(Message::new("t", "x")).await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(client.shutdown(PATIENCE).await, Default::default(), "twice is no harm");
     drop(consumer);
+}
+
+#[tokio::test]
+async fn shutting_a_client_down_takes_leave_for_consumers_of_every_kind() {
+    let cluster = MockCluster::builder().topic("t", 1).start().await.unwrap();
+    let client = client_of(&cluster).await;
+    let producer = client.producer("p").start().await.unwrap();
+    producer.send(Message::new("t", "x")).await.unwrap();
+    let pull = client.pull_consumer("pull").start().await.unwrap();
+    let simple = client.simple_consumer("simple").subscribe("t", "*").start().await.unwrap();
+    let lite = client.lite_pull_consumer("lite").subscribe("t", "*").start_from(StartFrom::First);
+    let lite = lite.start().await.unwrap();
+    assert_eq!(lite.poll(PATIENCE).await.unwrap().len(), 1);
+    let groups = ["pull", "simple", "lite"];
+    let members = || groups.map(|group| cluster.members("broker-a", group).len());
+    eventually("all are known", || async { members() == [1; 3] }).await;
+    let report = client.clone().shutdown(PATIENCE).await;
+    assert_eq!((report.consumers, report.is_clean()), (3, true), "{report:?}");
+    assert_eq!(members(), [0; 3], "they took leave");
+    assert_eq!(cluster.stored_offset("broker-a", "lite", "t", 0), Some(1), "it was polled");
+    pull.shutdown().await;
+    simple.shutdown().await;
+    drop(lite);
 }

@@ -13,7 +13,7 @@ use rocketmq_client::{Client, Delivery, ErrorKind, Message, Outcome, PushConsume
 use rocketmq_mock::{Fault, MockCluster};
 use rocketmq_protocol::code::RequestCode;
 
-use crate::{PATIENCE, client_of, eventually};
+use crate::{PATIENCE, client_of, eventually, name_servers::in_memory};
 
 /// What consumers have seen: how often each body.
 #[derive(Clone, Default)]
@@ -91,6 +91,30 @@ async fn the_next_member_goes_on_where_the_last_has_stopped() {
 async fn held(consumer: &PushConsumer) -> usize {
     let snapshot = consumer.snapshot().await.unwrap();
     snapshot.queues.iter().filter(|queue| &*queue.queue.topic == "t").count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn f10_no_queue_is_left_behind_when_its_broker_comes_back() {
+    const QUEUES: usize = 16;
+    let (cluster, pipes) = in_memory(MockCluster::builder().topic("t", QUEUES as u16)).await;
+    let client = Client::builder(cluster.name_server_list()).connector(pipes);
+    let client = client.connect().await.unwrap();
+    let seen = Seen::default();
+    let consumer = consume(&client, &seen).await;
+    for round in 0..4 {
+        // One to each queue: a queue that nobody reads any more shows.
+        send(&client, round * QUEUES..(round + 1) * QUEUES).await;
+        let began = tokio::time::Instant::now();
+        let all = || async { seen.distinct() == (round + 1) * QUEUES };
+        eventually("every queue is read", all).await;
+        assert!(began.elapsed() <= Duration::from_secs(10), "{:?}", began.elapsed());
+        cluster.stop_broker("broker-a").await;
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        cluster.start_broker("broker-a").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    consumer.shutdown(PATIENCE).await;
+    client.shutdown(PATIENCE).await;
 }
 
 #[tokio::test]

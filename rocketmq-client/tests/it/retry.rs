@@ -9,7 +9,7 @@ use rocketmq_client::{
 use rocketmq_mock::{Fault, MockCluster};
 use rocketmq_protocol::code::RequestCode;
 
-use crate::{PATIENCE, client_of, eventually};
+use crate::{PATIENCE, client_of, eventually, name_servers::in_memory};
 
 const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 
@@ -96,14 +96,17 @@ async fn a5_a_full_producer_makes_callers_wait_until_their_deadline() {
     producer.send(message()).try_enqueue().unwrap().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn f40_a_silent_broker_leaves_time_for_another() {
-    let cluster = cluster(2).await;
-    let producer = producer(&cluster).await;
+    let (cluster, pipes) = in_memory(MockCluster::builder().brokers(2).topic("t", 1)).await;
+    let client = Client::builder(cluster.name_server_list()).connector(pipes);
+    let producer = client.connect().await.unwrap().producer("p").start().await.unwrap();
     cluster.inject_at("broker-a", SEND, Fault::Ignore, 100);
     for _ in 0..2 {
+        let began = tokio::time::Instant::now();
         let send = producer.send(message()).timeout(Duration::from_millis(600));
         assert_eq!(&*send.await.unwrap().queue().broker_name, "broker-b");
+        assert!(began.elapsed() < Duration::from_millis(400), "half of the time was left");
     }
     assert!(sent_to(&cluster, "broker-a") >= 1, "it had its turn");
 }

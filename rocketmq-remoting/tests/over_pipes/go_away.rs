@@ -24,9 +24,8 @@ async fn what_is_in_flight_is_still_answered_and_nothing_more_is_taken() {
     assert!(rig.peer.is_closed().await, "the third was never sent");
 }
 
-/// A26: one more attempt, over a connection of its own.
 #[tokio::test(start_paused = true)]
-async fn f16_a_request_that_was_sent_away_is_sent_once_more_over_a_new_connection() {
+async fn a26_f16_a_request_that_was_sent_away_is_sent_once_more_over_a_new_connection() {
     let (remoting, mut pipes) = pool(Config::default());
     let call = pipes.call(&remoting, "a:1", 5);
     let mut old = pipes.accept().await;

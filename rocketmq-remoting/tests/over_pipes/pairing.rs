@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rocketmq_protocol::Command;
 use rocketmq_remoting::{CallError, Config, Mailbox, Unanswered};
-use tokio::time::{advance, sleep_until};
+use tokio::time::{Duration, Instant, advance, sleep_until};
 
 use crate::support::*;
 
@@ -63,25 +63,82 @@ async fn f23_an_answer_on_another_connection_is_nobodys() {
 #[tokio::test(start_paused = true)]
 async fn f24_an_answer_at_the_deadline_is_delivered_or_late_and_never_both() {
     let mut rig = rig(Config::default());
+    let (mut delivered, mut timed_out) = (0, 0);
     for number in 0..200 {
         let deadline = within(1);
         let call = rig.call(number, deadline);
         let request = rig.peer.next().await;
+        match number % 3 {
+            // Both are there when the owner looks.
+            0 => {
+                rig.peer.answer(&request).await;
+                advance(secs(1)).await;
+            }
+            // Both come in the same instant.
+            1 => {
+                sleep_until(deadline).await;
+                rig.peer.answer(&request).await;
+            }
+            // The answer is late by a moment.
+            _ => {
+                sleep_until(deadline + Duration::from_millis(1)).await;
+                rig.peer.answer(&request).await;
+            }
+        }
+        match call.await.unwrap() {
+            Ok(answer) => {
+                assert_eq!(answer.header.offset, i64::from(number));
+                delivered += 1;
+            }
+            Err(CallError::OutcomeUnknown { reason: Unanswered::TimedOut, .. }) => timed_out += 1,
+            Err(other) => panic!("{other}"),
+        }
+        let read = (delivered + timed_out) as u64;
+        eventually("it is read", || rig.channel.stats().frames_read == read).await;
+        assert_eq!(rig.channel.stats().late_answers, timed_out as u64);
+    }
+    assert!(delivered > 0 && timed_out > 0, "{delivered} delivered, {timed_out} timed out");
+    assert_eq!((rig.channel.outstanding(), rig.channel.stats().foreign_answers), (0, 0));
+}
+
+/// The same with threads and real time, where the answer and the sweep of the deadlines race.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f24_whoever_wins_the_race_at_the_deadline_every_answer_is_counted_once() {
+    let mut rig = rig(Config::default());
+    let mailbox = Mailbox::new();
+    let (mut answered, mut delivered) = (0, 0);
+    for number in 0..1_000 {
+        let deadline = Instant::now() + Duration::from_millis(2);
+        let submitted =
+            rig.channel.submit(&request(number), Bytes::new(), deadline, &mailbox, number);
+        if submitted.is_err() {
+            continue; // the machine had something else to do
+        }
+        let mut outcome = None;
+        let request = tokio::select! {
+            request = rig.peer.next() => request,
+            (_, early) = mailbox.recv() => match outcome.insert(early) {
+                Err(CallError::NotSent { .. }) => continue,
+                _ => rig.peer.next().await,
+            },
+        };
         sleep_until(deadline).await;
         rig.peer.answer(&request).await;
-        let before = rig.channel.stats();
-        match call.await.unwrap() {
-            Ok(answer) => assert_eq!(answer.header.offset, i64::from(number)),
-            Err(CallError::OutcomeUnknown { reason: Unanswered::TimedOut, .. }) => {
-                eventually("it is late", || {
-                    rig.channel.stats().late_answers > before.late_answers.saturating_sub(1)
-                })
-                .await;
-            }
+        answered += 1;
+        let outcome = match outcome {
+            Some(outcome) => outcome,
+            None => mailbox.recv().await.1,
+        };
+        match outcome {
+            Ok(_) => delivered += 1,
+            Err(CallError::OutcomeUnknown { reason: Unanswered::TimedOut, .. }) => {}
             Err(other) => panic!("{other}"),
         }
     }
-    assert_eq!(rig.channel.outstanding(), 0);
+    eventually("all are read", || rig.channel.stats().frames_read == answered).await;
+    assert_eq!(rig.channel.stats().late_answers, answered - delivered);
+    assert_eq!((rig.channel.outstanding(), rig.channel.stats().foreign_answers), (0, 0));
+    assert_eq!(mailbox.outstanding(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +158,6 @@ async fn f25_a_late_answer_touches_nothing() {
     assert!(rig.channel.is_open(), "a timeout closes nothing");
 }
 
-/// A6: the others on the connection do not notice.
 #[tokio::test(start_paused = true)]
 async fn a6_a_request_that_times_out_harms_no_other() {
     let mut rig = rig(Config::default());
