@@ -49,6 +49,13 @@ pub enum ClientEvent {
         /// The topic.
         topic: Arc<str>,
     },
+    /// A broker has taken a lite topic away from a consumer: it has expired, or belongs to another member now.
+    LiteTopicTaken {
+        /// The group.
+        group: Arc<str>,
+        /// The lite topic.
+        lite_topic: Arc<str>,
+    },
     /// The list of name servers has changed.
     NameServersReplaced,
     /// So many events were lost because this reader was too slow.

@@ -77,8 +77,9 @@ pub use client::{Client, ClientBuilder, ClientShutdownReport};
 pub use consumer::{
     Batch, BatchItem, BatchOutcome, Concurrent, ConsumeHook, Consumed, Damaged, DeadLetter,
     DeadLetters, Deliveries, Delivery, FileOffsets, Filter, Handler, IntoOutcome, LitePullConsumer,
-    LitePullConsumerBuilder, LitePullStream, Mode, OffsetStore, Offsets, Ordered, OrderedOutcome,
-    Outcome, Poison, PullCall, PullConsumer, PullConsumerBuilder, PullStatus, Pulled, PushConsumer,
+    LitePullConsumerBuilder, LitePullStream, LiteStart, LiteTopicConsumer,
+    LiteTopicConsumerBuilder, Mode, OffsetStore, Offsets, Ordered, OrderedOutcome, Outcome, Poison,
+    PullCall, PullConsumer, PullConsumerBuilder, PullStatus, Pulled, PushConsumer,
     PushConsumerBuilder, QueueChanges, Received, ShutdownReport, SimpleConsumer,
     SimpleConsumerBuilder, StartFrom, Unsettled, Verdict,
 };

@@ -61,6 +61,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "polled message 1",
         ],
     ),
+    ("lite_topics", &["alice says hello", "alice says bye", "bob says hi", "reading {\"bob\"}"]),
     ("ordered", &["created", "paid (fails)", "paid", "shipped", "delivered"]),
     (
         "ordered_by_key",

@@ -10,6 +10,8 @@
 //!
 //! Nothing here waits or remembers: it reads answers, and says what to ask for next.
 
+mod lite;
+
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use rocketmq_protocol::{
@@ -21,6 +23,8 @@ use rocketmq_protocol::{
         start_offsets,
     },
 };
+
+pub use lite::popped_lite;
 
 /// One popped message, or bytes that should have been one.
 #[derive(Clone)]
@@ -192,9 +196,17 @@ mod tests {
 
     use super::*;
 
+    pub(super) fn message_with(properties: &str) -> MessageExt {
+        message_at(0, 0, properties.to_owned())
+    }
+
     fn message(queue_id: i32, offset: i64, receipt: Option<&str>) -> MessageExt {
-        let address = ([127, 0, 0, 1], 1).into();
         let properties = receipt.map(|text| format!("{}\u{1}{text}\u{2}", property::POP_CK));
+        message_at(queue_id, offset, properties.unwrap_or_default())
+    }
+
+    fn message_at(queue_id: i32, offset: i64, properties: String) -> MessageExt {
+        let address = ([127, 0, 0, 1], 1).into();
         let message = MessageExt {
             topic: Text::from("t"),
             queue_id,
@@ -210,7 +222,7 @@ mod tests {
             prepared_transaction_offset: 0,
             body_crc: 0,
             body: "x".into(),
-            properties: Properties::from_bytes(properties.unwrap_or_default().into()),
+            properties: Properties::from_bytes(properties.into()),
             store_size: 0,
         };
         let mut bytes = BytesMut::new();

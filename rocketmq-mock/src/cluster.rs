@@ -52,6 +52,7 @@ pub struct MockClusterBuilder {
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
     topics: Vec<(Arc<str>, u16)>,
+    lite_topics: Vec<(Arc<str>, Vec<Arc<str>>)>,
     delay_step: Duration,
     auto_create: bool,
     transaction_check: Duration,
@@ -76,6 +77,7 @@ impl Default for MockClusterBuilder {
             #[cfg(feature = "tls")]
             tls: None,
             topics: Vec::new(),
+            lite_topics: Vec::new(),
             delay_step: Duration::from_millis(10),
             auto_create: true,
             transaction_check: Duration::from_millis(50),
@@ -115,6 +117,13 @@ impl MockClusterBuilder {
     pub fn topic(mut self, topic: &str, queues: u16) -> Self {
         self.topics.push((topic.into(), queues));
         self
+    }
+
+    /// A topic of type LITE with one queue on each broker, and the groups that are bound to it.
+    pub fn lite_topic(mut self, topic: &str, groups: &[&str]) -> Self {
+        let groups = groups.iter().map(|group| (*group).into()).collect();
+        self.lite_topics.push((topic.into(), groups));
+        self.topic(topic, 1)
     }
 
     /// How long delay level 1 lasts; level n lasts n times as long. Default 10 ms. (With a real broker they last from 1 s to
@@ -181,6 +190,9 @@ impl MockClusterBuilder {
                 let queues = i32::from(*queues);
                 broker
                     .set_topic(topic, Topic { read_queues: queues, write_queues: queues, perm: 6 });
+            }
+            for (topic, groups) in &self.lite_topics {
+                broker.bind_lite_topic(topic, groups);
             }
             cluster.shared.world().brokers.insert(name, Seat::new(broker));
         }
@@ -470,6 +482,13 @@ impl MockCluster {
     /// How many messages a group has popped from a broker and neither acknowledged nor lost to time.
     pub fn popped(&self, broker: &str, group: &str) -> usize {
         self.shared.world().brokers.get(broker).map_or(0, |seat| seat.broker.popped(group))
+    }
+
+    /// The lite topics that a broker knows a client to be subscribed to.
+    pub fn lite_subscriptions(&self, broker: &str, client_id: &str) -> Vec<String> {
+        let world = self.shared.world();
+        let seat = world.brokers.get(broker);
+        seat.map_or_else(Vec::new, |seat| seat.broker.lite_subscriptions_of(client_id))
     }
 
     /// The client that a broker has leased a queue of an ordered group to.

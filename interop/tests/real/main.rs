@@ -7,6 +7,7 @@ mod consuming;
 mod controller;
 mod failover;
 mod interchange;
+mod lite_topics;
 mod load;
 mod name_servers;
 mod popping;

@@ -8,7 +8,7 @@ use std::sync::{
 use rocketmq_protocol::{
     Command,
     code::{RequestCode, ResponseCode},
-    header::NotifyConsumerIdsChangedRequestHeader,
+    header::{NotifyConsumerIdsChangedRequestHeader, NotifyUnsubscribeLiteRequestHeader},
 };
 use rocketmq_remoting::{
     AddressMap, Channel, CloseReason, DialError, HandlerFuture, RequestHandler,
@@ -76,6 +76,16 @@ impl Inbound {
             Err(error) => tracing::debug!(%error, "a notification that cannot be read"),
         }
     }
+
+    fn lite_topic_taken(&self, request: &Command) {
+        let Ok(header) = request.header::<NotifyUnsubscribeLiteRequestHeader>() else { return };
+        let topics = self.registry.lite_topics_of(&header.consumer_group);
+        if topics.is_some_and(|topics| topics.taken_away(&header.client_id, &header.lite_topic)) {
+            let (group, lite_topic) =
+                (header.consumer_group.to_shared(), header.lite_topic.to_shared());
+            self.telemetry.events.tell(ClientEvent::LiteTopicTaken { group, lite_topic });
+        }
+    }
 }
 
 impl RequestHandler for Inbound {
@@ -86,6 +96,7 @@ impl RequestHandler for Inbound {
             }
             match request.request_code() {
                 RequestCode::NOTIFY_CONSUMER_IDS_CHANGED => self.members_changed(&request),
+                RequestCode::NOTIFY_UNSUBSCRIBE_LITE => self.lite_topic_taken(&request),
                 RequestCode::CHECK_TRANSACTION_STATE => {
                     self.checked_groups.asked(from.address(), &request);
                 }

@@ -49,8 +49,8 @@ pub(crate) use identity::wall_millis;
 use crate::{
     Call, ClientStats, Error, Events, Health, ServerHealth,
     consumer::{
-        DeadLetters, LitePullConsumerBuilder, PullConsumerBuilder, PushConsumerBuilder,
-        SimpleConsumerBuilder,
+        DeadLetters, LitePullConsumerBuilder, LiteTopicConsumerBuilder, PullConsumerBuilder,
+        PushConsumerBuilder, SimpleConsumerBuilder,
     },
     health::ServerState,
     producer::{CheckedGroups, ProducerBuilder, Replies},
@@ -276,6 +276,15 @@ impl Client {
     /// A consumer of this group that receives and acknowledges messages one by one, to be started. For brokers from 5.0 on.
     pub fn simple_consumer(&self, group: impl Into<Arc<str>>) -> SimpleConsumerBuilder {
         SimpleConsumerBuilder::new(self.clone(), group.into())
+    }
+
+    /// A consumer of this group for lite topics under `topic`, to be started. For brokers from 5.5 on.
+    pub fn lite_topic_consumer(
+        &self,
+        group: impl Into<Arc<str>>,
+        topic: impl Into<Arc<str>>,
+    ) -> LiteTopicConsumerBuilder {
+        LiteTopicConsumerBuilder::new(self.clone(), group.into(), topic.into())
     }
 
     /// Takes another list of name servers, in either form that [`builder`](Self::builder) takes hosts in. Connections to servers

@@ -13,7 +13,7 @@ use rocketmq_route::{Briefed, Groups, INNER_PRODUCER_GROUP, RouteTable};
 use tokio::sync::{Notify, watch};
 
 use super::questions::Answers;
-use crate::Error;
+use crate::{Error, consumer::LiteTopics};
 
 /// The groups of a client.
 pub(crate) struct Registry {
@@ -32,6 +32,8 @@ struct State {
     consumers: BTreeMap<Arc<str>, Arc<Signals>>,
     /// Those of them that can say more about themselves.
     answering: BTreeMap<Arc<str>, Arc<dyn Answers>>,
+    /// The lite topics of those that read such.
+    lite_topics: BTreeMap<Arc<str>, Arc<LiteTopics>>,
     briefed: Briefed,
     /// The brokers that know the groups here, over the connection they have now.
     told: BTreeSet<Arc<str>>,
@@ -97,6 +99,7 @@ impl Registry {
         let mut state = self.state();
         state.consumers.remove(group);
         state.answering.remove(group);
+        state.lite_topics.remove(group);
         state.groups.consumers.remove(group);
     }
 
@@ -107,6 +110,15 @@ impl Registry {
 
     pub(crate) fn answers_of(&self, group: &str) -> Option<Arc<dyn Answers>> {
         self.state().answering.get(group).cloned()
+    }
+
+    /// Brokers may take lite topics away from this group.
+    pub(crate) fn lite_topics(&self, group: &Arc<str>, topics: &Arc<LiteTopics>) {
+        self.state().lite_topics.insert(Arc::clone(group), Arc::clone(topics));
+    }
+
+    pub(crate) fn lite_topics_of(&self, group: &str) -> Option<Arc<LiteTopics>> {
+        self.state().lite_topics.get(group).cloned()
     }
 
     /// What heartbeats say about a consumer group from now on.

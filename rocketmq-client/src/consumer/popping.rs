@@ -51,7 +51,19 @@ pub(super) struct PopPlan<'a> {
 /// A message under its topic, and what settles it.
 pub(super) struct Ticket<'a> {
     pub(super) topic: &'a str,
+    /// The lite topic under it, if that is where the message was popped from.
+    pub(super) lite_topic: Option<&'a str>,
     pub(super) receipt: &'a Receipt,
+}
+
+impl<'a> Ticket<'a> {
+    pub(super) fn new(topic: &'a str, receipt: &'a Receipt) -> Self {
+        Self { topic, lite_topic: None, receipt }
+    }
+
+    fn lite_topic(&self) -> Option<Text> {
+        self.lite_topic.map(|name| name.to_owned().into())
+    }
 }
 
 impl Requests {
@@ -113,14 +125,14 @@ impl Requests {
     }
 
     pub(super) async fn ack(&self, ticket: &Ticket<'_>, deadline: Instant) -> Result<(), Error> {
-        let Ticket { topic, receipt } = *ticket;
+        let Ticket { topic, receipt, .. } = *ticket;
         let request = AckMessageRequestHeader {
             consumer_group: (&self.group).into(),
             topic: receipt.kind.real_topic(topic, &self.group).into(),
             queue_id: receipt.queue_id,
             extra_info: receipt.to_string().into(),
             offset: receipt.queue_offset,
-            lite_topic: None,
+            lite_topic: ticket.lite_topic(),
             shared: to_broker(&receipt.broker_name),
         };
         self.core.call_master(&receipt.broker_name, &request, Bytes::new(), deadline).await?;
@@ -154,7 +166,7 @@ impl Requests {
 
     fn batch(&self, broker: &str, tickets: &[Ticket<'_>]) -> BatchAckMessageRequestBody {
         let mut acks = BTreeMap::new();
-        for Ticket { topic, receipt } in tickets {
+        for Ticket { topic, receipt, .. } in tickets {
             let together =
                 (*topic, receipt.kind, receipt.queue_id, receipt.start_offset, receipt.pop_time);
             let ack = acks.entry(together).or_insert_with(|| BatchAck {
@@ -185,7 +197,7 @@ impl Requests {
         invisible: Duration,
         deadline: Instant,
     ) -> Result<Receipt, Error> {
-        let Ticket { topic, receipt } = *ticket;
+        let Ticket { topic, receipt, .. } = *ticket;
         let request = ChangeInvisibleTimeRequestHeader {
             consumer_group: (&self.group).into(),
             topic: receipt.kind.real_topic(topic, &self.group).into(),
@@ -193,7 +205,7 @@ impl Requests {
             extra_info: receipt.to_string().into(),
             offset: receipt.queue_offset,
             invisible_time: millis(invisible),
-            lite_topic: None,
+            lite_topic: ticket.lite_topic(),
             suspend: Some(false),
             shared: to_broker(&receipt.broker_name),
         };
@@ -233,7 +245,7 @@ impl Requests {
         let Input::Popped { answer: Ok(popped), .. } = input else { return };
         for receipt in popped.iter().filter_map(|popped| popped.receipt.as_ref()) {
             let deadline = Instant::now() + self.core.options.request_timeout;
-            let ticket = Ticket { topic, receipt };
+            let ticket = Ticket::new(topic, receipt);
             if let Err(cause) = self.change_invisible(&ticket, GIVEN_BACK_AFTER, deadline).await {
                 tracing::debug!(%receipt, %cause, "a message that nobody waits for comes again later");
             }
@@ -255,7 +267,7 @@ impl Requests {
     }
 
     pub(super) async fn acknowledged(&self, plan: PopAck) -> Input {
-        let ticket = |receipt| Ticket { topic: &plan.queue.topic, receipt };
+        let ticket = |receipt| Ticket::new(&plan.queue.topic, receipt);
         let tickets: Vec<_> = plan.receipts.iter().map(ticket).collect();
         let broker = &plan.queue.broker_name;
         let answer = self.ack_together(broker, &tickets, plan.deadline.into()).await;
@@ -263,7 +275,7 @@ impl Requests {
     }
 
     pub(super) async fn reappears(&self, plan: Reappearance) -> Input {
-        let ticket = Ticket { topic: &plan.queue.topic, receipt: &plan.receipt };
+        let ticket = Ticket::new(&plan.queue.topic, &plan.receipt);
         let answer = self.change_invisible(&ticket, plan.after, plan.deadline.into()).await;
         Input::Reappears { delivery: plan.delivery, answer: answer.map_err(failure) }
     }
@@ -305,6 +317,6 @@ impl Requests {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

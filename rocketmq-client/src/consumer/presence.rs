@@ -9,7 +9,7 @@ use std::{
 };
 
 use rocketmq_protocol::{
-    body::{ConsumeType, ConsumerData, SubscriptionData},
+    body::{ConsumeType, ConsumerData, MessageModel, SubscriptionData},
     names,
 };
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::requests::Requests;
 use crate::{
     Client, Error, ErrorKind, MessageQueue,
-    client::{Closes, Closing, Core, Role},
+    client::{Closes, Closing, Core, Role, registry::Signals},
 };
 
 /// A consumer group that lives in a client: brokers hear of it and of what it reads, and keep its offsets.
@@ -25,6 +25,7 @@ pub(super) struct Presence {
     /// The client lives as long as its consumers.
     client: Client,
     pub(super) requests: Requests,
+    model: MessageModel,
     subscriptions: Mutex<BTreeMap<String, SubscriptionData>>,
     left: Arc<AtomicBool>,
 }
@@ -32,11 +33,21 @@ pub(super) struct Presence {
 impl Presence {
     /// Joins, unless the client has a consumer of this group already.
     pub(super) fn enter(client: Client, group: Arc<str>) -> Result<Self, Error> {
+        Self::enter_with(client, group, MessageModel::Clustering, &Arc::default())
+    }
+
+    /// Joins as one who consumes in a way of its own, and wants to hear of news.
+    pub(super) fn enter_with(
+        client: Client,
+        group: Arc<str>,
+        model: MessageModel,
+        signals: &Arc<Signals>,
+    ) -> Result<Self, Error> {
         names::validate_group(&group).map_err(|error| {
             Error::invalid("a consumer group that cannot be used").with_source(error)
         })?;
         let core = Arc::clone(client.core());
-        core.registry.add_consumer(&group, &Arc::default())?;
+        core.registry.add_consumer(&group, signals)?;
         let left = Arc::<AtomicBool>::default();
         let member = Member {
             core: Arc::downgrade(&core),
@@ -45,7 +56,7 @@ impl Presence {
         };
         core.closers.add(Role::Consumer, member);
         let requests = Requests { core, group };
-        let presence = Self { client, requests, subscriptions: Mutex::default(), left };
+        let presence = Self { client, requests, model, subscriptions: Mutex::default(), left };
         presence.announce(&BTreeMap::new());
         Ok(presence)
     }
@@ -90,6 +101,7 @@ impl Presence {
     fn announce(&self, subscriptions: &BTreeMap<String, SubscriptionData>) {
         let data = ConsumerData {
             consume_type: ConsumeType::Actively,
+            message_model: self.model,
             group_name: self.group().to_string(),
             subscription_data_set: subscriptions.values().cloned().collect(),
             unit_mode: self.requests.core.options.unit_mode,

@@ -9,6 +9,7 @@ mod consume;
 mod hooks;
 mod later;
 mod lite_pull;
+mod lite_topics;
 mod name_servers;
 mod pop_push;
 mod pull;

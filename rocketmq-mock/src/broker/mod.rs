@@ -3,6 +3,7 @@
 mod assignment;
 mod group;
 mod later;
+mod lite;
 mod lock;
 mod offset;
 mod pop;
@@ -30,6 +31,7 @@ use crate::{
 };
 use assignment::Modes;
 use group::ConsumerGroups;
+use lite::LiteTopics;
 use pop::Pops;
 use producers::Producers;
 use pull::Held;
@@ -72,6 +74,7 @@ pub(crate) struct Broker {
     pub(crate) recall_enabled: bool,
     held: Vec<Held>,
     pops: Pops,
+    lite_topics: LiteTopics,
     modes: Modes,
     /// Messages that are to be delivered later.
     delayed: BTreeMap<(i64, u64), Draft>,
@@ -110,6 +113,7 @@ impl Broker {
             recall_enabled: false,
             held: Vec::new(),
             pops: Pops::default(),
+            lite_topics: LiteTopics::default(),
             modes: Modes::default(),
             delayed: BTreeMap::new(),
             delayed_count: 0,
@@ -134,6 +138,10 @@ impl Broker {
             RequestCode::CONSUMER_SEND_MSG_BACK => self.send_back(now, from, request, &mut out),
             RequestCode::PULL_MESSAGE => self.pull(now, from, request),
             RequestCode::POP_MESSAGE => self.pop(now, from, request),
+            RequestCode::POP_LITE_MESSAGE => self.pop_lite(now, from, request),
+            RequestCode::LITE_SUBSCRIPTION_CTL => {
+                self.lite_subscriptions(now, request, &mut out).map(Some)
+            }
             RequestCode::SET_MESSAGE_REQUEST_MODE => self.set_mode(request).map(Some),
             RequestCode::NOTIFICATION => self.notification(now, from, request),
             RequestCode::ACK_MESSAGE => self.ack(request).map(Some),
@@ -180,6 +188,7 @@ impl Broker {
         self.check_halves(now, &mut out);
         self.expire_held(now, &mut out);
         self.expire_pops(now, &mut out);
+        self.answer_lite_pops(now, &mut out);
         out
     }
 
@@ -188,6 +197,7 @@ impl Broker {
         let mut out = Vec::new();
         self.held.retain(|held| held.peer != peer);
         self.pops.disconnected(peer);
+        self.lite_topics.disconnected(peer);
         self.producers.disconnected(peer);
         let changed = self.groups.disconnected(peer);
         self.notify(changed, &mut out);
@@ -201,6 +211,7 @@ impl Broker {
         self.producers = Producers::default();
         self.held.clear();
         self.pops.restarted();
+        self.lite_topics.restarted();
     }
 
     /// How long half messages wait for a first check, and between checks.

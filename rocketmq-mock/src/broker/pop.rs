@@ -311,6 +311,10 @@ impl Broker {
     pub(super) fn ack(&mut self, request: &Command) -> Result<Command, Refusal> {
         let header: AckMessageRequestHeader = request.header()?;
         let receipt = self.check_receipt(&header.topic, header.queue_id, &header.extra_info)?;
+        if let Some(lite_topic) = &header.lite_topic {
+            self.ack_lite(&header, &receipt, lite_topic);
+            return Ok(answer(request, ResponseCode::SUCCESS));
+        }
         let queue = (header.topic.to_shared(), header.queue_id);
         if !(0..=self.log.max_offset(&queue)).contains(&header.offset) {
             return Err(Refusal::new(ResponseCode::NO_MESSAGE, "offset is illegal"));
@@ -352,6 +356,10 @@ impl Broker {
     ) -> Result<Command, Refusal> {
         let header: ChangeInvisibleTimeRequestHeader = request.header()?;
         let receipt = self.check_receipt(&header.topic, header.queue_id, &header.extra_info)?;
+        if let Some(lite_topic) = &header.lite_topic {
+            let response = self.change_invisible_lite(now, &header, &receipt, lite_topic);
+            return Ok(answer(request, ResponseCode::SUCCESS).with_header(&response));
+        }
         let queue = (header.topic.to_shared(), header.queue_id);
         if !(0..self.log.max_offset(&queue)).contains(&header.offset) {
             return Err(Refusal::new(ResponseCode::NO_MESSAGE, ""));

@@ -214,6 +214,8 @@ impl Broker {
         out: &mut Vec<Outgoing>,
     ) -> SendMessageResponseHeader {
         let key = (Arc::clone(&draft.topic), draft.queue_id);
+        let mut draft = draft;
+        self.lite_topics.dispatch(&key, self.log.max_offset(&key), &mut draft.properties);
         let stored = self.log.append(draft, self.address, now);
         let header = SendMessageResponseHeader {
             msg_id: Text::from(stored.message.offset_message_id().to_string()),
@@ -228,6 +230,7 @@ impl Broker {
         };
         self.answer_held(&key, now, out);
         self.answer_pops(&key.0, now, out);
+        self.answer_lite_pops(now, out);
         header
     }
 }

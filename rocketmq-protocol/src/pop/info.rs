@@ -74,14 +74,31 @@ pub fn order_counts(text: &str) -> Result<BTreeMap<OrderKey, i32>, InvalidPopInf
 /// How often the messages of a lite topic have been delivered before: one entry a message, in their order, if there are
 /// `messages` entries.
 pub fn lite_order_counts(text: &str, messages: usize) -> Option<Vec<i32>> {
+    // A bare number where all have the same count, otherwise with the message that it belongs to
+    // (`broker/processor/PopLiteMessageProcessor.java`, `transformOrderCountInfo`).
     let count = |entry: &str| -> i32 {
-        let mut parts = entry.splitn(3, ' ').skip(1);
-        let of_message = parts.next().is_some_and(|key| key.starts_with(MESSAGE_PREFIX));
-        let count = parts.next().and_then(number);
-        if of_message { count.unwrap_or(0) } else { 0 }
+        let of_message = match entry.split(' ').collect::<Vec<_>>()[..] {
+            [_, key, count] if key.starts_with(MESSAGE_PREFIX) => number(count),
+            [count] => number(count),
+            _ => None,
+        };
+        of_message.unwrap_or(0)
     };
     let counts: Vec<i32> = entries(text).map(count).collect();
     (!counts.is_empty() && counts.len() == messages).then_some(counts)
+}
+
+/// What is left of the same where entries are missing: brokers leave out those of messages that are out for the first time beside
+/// others that are not. By offset, of those entries that name one.
+pub fn lite_order_counts_by_offset(text: &str) -> BTreeMap<i64, i32> {
+    let named = |entry: &str| match entry.split(' ').collect::<Vec<_>>()[..] {
+        [_, key, count] if key.starts_with(MESSAGE_PREFIX) => {
+            let (_, offset) = key.split_once('%')?;
+            Some((number(offset)?, number(count)?))
+        }
+        _ => None,
+    };
+    entries(text).filter_map(named).collect()
 }
 
 /// Appends the start offset of a queue, as brokers do.
@@ -180,6 +197,8 @@ mod tests {
         assert_eq!(message_offsets(&offsets).unwrap()[&QUEUE], [100, 102]);
         assert_eq!(order_counts(&counts).unwrap()[&OrderKey::Message(QUEUE, 102)], 2);
         assert_eq!(lite_order_counts(&counts, 2), Some(vec![0, 2]));
+        assert_eq!(lite_order_counts("1;1;x", 3), Some(vec![1, 1, 0]));
+        assert_eq!(lite_order_counts_by_offset(&counts), [(102, 2)].into());
     }
 
     #[test]

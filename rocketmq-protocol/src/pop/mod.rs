@@ -6,8 +6,9 @@ mod recall;
 mod receipt;
 
 pub use info::{
-    InvalidPopInfo, OrderKey, QueueKey, lite_order_counts, message_offsets, order_counts,
-    push_message_offsets, push_order_count, push_start_offset, start_offsets,
+    InvalidPopInfo, OrderKey, QueueKey, lite_order_counts, lite_order_counts_by_offset,
+    message_offsets, order_counts, push_message_offsets, push_order_count, push_start_offset,
+    start_offsets,
 };
 #[cfg(feature = "base64")]
 pub use recall::{InvalidRecallHandle, RecallHandle};

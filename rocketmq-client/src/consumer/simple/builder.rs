@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Longer than any broker takes a message for alive.
-pub(super) const LONGEST_INVISIBLE: Duration = Duration::from_secs(12 * 60 * 60);
+pub(in crate::consumer) const LONGEST_INVISIBLE: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Options of a [`SimpleConsumer`]. Ends with [`start`](Self::start).
 #[derive(Debug)]

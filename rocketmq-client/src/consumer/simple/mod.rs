@@ -17,25 +17,26 @@ use rocketmq_consumer::pop::Popped;
 use rocketmq_protocol::{
     Text,
     body::SubscriptionData,
-    message::{BodyLimits, MessageExt, property},
+    message::{MessageExt, property},
     pop::Receipt,
     subscription,
 };
 use tokio::{task::JoinSet, time::Instant};
 
+pub(super) use builder::LONGEST_INVISIBLE;
 pub use builder::SimpleConsumerBuilder;
 pub use received::Received;
+pub(super) use received::opened;
 
 use super::{
-    Damaged, Filter,
-    delivery::open,
+    Filter,
     popping::{ANY_QUEUE, PopPlan, Ticket},
     presence::{Presence, no_topic},
 };
 use crate::{Error, MessageQueue};
 
 /// How much longer than it may wait a broker may take to answer, as in Java.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -131,7 +132,7 @@ impl SimpleConsumer {
         let max_messages = u32::try_from(max).ok().filter(|max| (1..=32).contains(max));
         let max_messages =
             max_messages.ok_or_else(|| Error::invalid("1 to 32 messages can be received"))?;
-        if invisible < Duration::from_secs(1) || invisible > builder::LONGEST_INVISIBLE {
+        if invisible < Duration::from_secs(1) || invisible > LONGEST_INVISIBLE {
             return Err(Error::invalid("messages can be invisible for 1 s to 12 h"));
         }
         let until = Instant::now() + self.options.await_duration;
@@ -209,15 +210,10 @@ impl SimpleConsumer {
                     self.ack_unwanted(&source.queue.topic, receipt);
                     continue;
                 }
-                Ok(stored) => open(&stored, &BodyLimits::default()).map_err(|cause| Damaged {
-                    queue_offset: Some(stored.queue_offset),
-                    bytes: stored.body,
-                    cause,
-                }),
-                Err(poison) => Err(poison.into()),
+                content => opened(content),
             };
             let topic = Arc::clone(&source.queue.topic);
-            received.push(Received { content, receipt, topic, expires });
+            received.push(Received { content, receipt, topic, is_lite: false, expires });
         }
         Ok(received)
     }
@@ -235,7 +231,7 @@ impl SimpleConsumer {
         let (requests, topic, deadline) =
             (self.presence.requests.clone(), Arc::clone(topic), self.presence.deadline());
         let acknowledged = async move {
-            let ticket = Ticket { topic: &topic, receipt: &receipt };
+            let ticket = Ticket::new(&topic, &receipt);
             if let Err(cause) = requests.ack(&ticket, deadline).await {
                 tracing::debug!(%topic, %cause, "a message that is not wanted comes again");
             }

@@ -3,22 +3,27 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use rocketmq_protocol::{message::MessageExt, pop::Receipt};
+use rocketmq_protocol::{
+    message::{BodyLimits, MessageExt, Undecodable, property},
+    pop::Receipt,
+};
 use tokio::time::Instant;
 
 use crate::{
     Error, ErrorKind,
-    consumer::{Damaged, popping::Ticket},
+    consumer::{Damaged, delivery::open, popping::Ticket},
 };
 
 /// A message, and what settles it: pass it to [`ack`](super::SimpleConsumer::ack) or
 /// [`change_invisible`](super::SimpleConsumer::change_invisible). Dropped, it comes again when its time is over.
 #[must_use = "a message that is not acknowledged comes again"]
 pub struct Received {
-    pub(super) content: Result<MessageExt, Damaged>,
-    pub(super) receipt: Option<Receipt>,
-    pub(super) topic: Arc<str>,
-    pub(super) expires: Instant,
+    pub(in crate::consumer) content: Result<MessageExt, Damaged>,
+    pub(in crate::consumer) receipt: Option<Receipt>,
+    pub(in crate::consumer) topic: Arc<str>,
+    /// It comes from a lite topic under it.
+    pub(in crate::consumer) is_lite: bool,
+    pub(in crate::consumer) expires: Instant,
 }
 
 impl Received {
@@ -42,6 +47,11 @@ impl Received {
     /// The topic that the message was first sent to.
     pub fn topic(&self) -> &str {
         &self.topic
+    }
+
+    /// The lite topic that the message belongs to: see [`LiteTopicConsumer`](crate::LiteTopicConsumer).
+    pub fn lite_topic(&self) -> Option<&str> {
+        self.property(property::LITE_TOPIC)
     }
 
     /// Its tag.
@@ -70,15 +80,16 @@ impl Received {
         self.time_left().is_zero()
     }
 
-    pub(super) fn ticket(&self) -> Result<Ticket<'_>, Error> {
+    pub(in crate::consumer) fn ticket(&self) -> Result<Ticket<'_>, Error> {
         let receipt = self.receipt.as_ref();
         let receipt = receipt.ok_or_else(|| {
             Error::invalid("a message so damaged that it cannot be told which one it is")
         })?;
-        Ok(Ticket { topic: &self.topic, receipt })
+        let lite_topic = self.lite_topic().filter(|_| self.is_lite);
+        Ok(Ticket { topic: &self.topic, lite_topic, receipt })
     }
 
-    pub(super) fn check_time(&self) -> Result<(), Error> {
+    pub(in crate::consumer) fn check_time(&self) -> Result<(), Error> {
         if self.is_expired() {
             let text = "the message was out of time, and may have come again";
             return Err(Error::new(ErrorKind::Expired, text).unknown_outcome());
@@ -86,10 +97,22 @@ impl Received {
         Ok(())
     }
 
-    pub(super) fn renew(&mut self, receipt: Receipt, expires: Instant) {
+    pub(in crate::consumer) fn renew(&mut self, receipt: Receipt, expires: Instant) {
         self.receipt = Some(receipt);
         self.expires = expires;
     }
+}
+
+/// Inflates a body, and checks it.
+pub(in crate::consumer) fn opened(
+    content: Result<MessageExt, Undecodable>,
+) -> Result<MessageExt, Damaged> {
+    let stored = content.map_err(Damaged::from)?;
+    open(&stored, &BodyLimits::default()).map_err(|cause| Damaged {
+        queue_offset: Some(stored.queue_offset),
+        bytes: stored.body,
+        cause,
+    })
 }
 
 /// Bodies may be personal: they are not shown.
