@@ -153,10 +153,11 @@ impl ProducerBuilder {
         self
     }
 
-    /// How hard zlib tries, 0 to 9. Default 5, as in Java. LZ4 and Zstandard have one level each.
+    /// How hard to try: zlib 0 to 9, and with the feature `zstd-c` Zstandard 1 to 22; what is beyond counts as the nearest. Default 5,
+    /// as in Java. LZ4 has one level, and so has Zstandard without that feature.
     #[doc(alias = "setCompressLevel")]
     pub fn compression_level(mut self, level: u32) -> Self {
-        self.options.compression.level = level.min(9);
+        self.options.compression.level = level;
         self
     }
 

@@ -297,6 +297,21 @@ mod tests {
         }
     }
 
+    /// Levels of zlib count always, those of Zstandard with its C library; beyond the last there is no further one.
+    #[test]
+    #[cfg(all(feature = "zlib", feature = "zstd"))]
+    fn levels_count_where_there_are_some() {
+        let plain: Vec<u8> = (0..200_000u32)
+            .flat_map(|n| (n.wrapping_mul(n) % 977).to_string().into_bytes())
+            .collect();
+        let size = |compression, level| compress(compression, &plain, level).unwrap().len();
+        assert!(size(Compression::Zlib, 9) < size(Compression::Zlib, 1));
+        assert_eq!(size(Compression::Zlib, 9), size(Compression::Zlib, 22));
+        let (first, last) = (size(Compression::Zstd, 1), size(Compression::Zstd, 22));
+        assert_eq!(last < first, cfg!(feature = "zstd-c"), "{first} and {last} bytes");
+        assert_eq!(last, size(Compression::Zstd, u32::MAX));
+    }
+
     #[test]
     #[cfg(all(feature = "zlib", feature = "lz4", feature = "zstd"))]
     fn bombs_and_damage_are_errors() {
