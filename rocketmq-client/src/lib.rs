@@ -106,12 +106,12 @@ pub use rocketmq_protocol::{
     code::ResponseCode,
     message::{Compression, MessageExt, MessageId, OffsetMessageId},
 };
-#[cfg(feature = "acl")]
-pub use rocketmq_remoting::Credentials;
 pub use rocketmq_remoting::{
-    AddressMap, Answer, Config as ConnectionConfig, ConnectFuture, Connector, Io, ProxyHeader,
-    Resolver, RpcHook, TcpConnector,
+    AddressMap, AllowList, AllowListError, Answer, Config as ConnectionConfig, ConnectFuture,
+    Connector, Io, ProxyHeader, Resolver, RpcHook, TcpConnector,
 };
+#[cfg(feature = "acl")]
+pub use rocketmq_remoting::{Credentials, CredentialsFileError};
 #[cfg(feature = "socks")]
 pub use rocketmq_remoting::{SocksProxies, SocksProxiesError, SocksProxy};
 #[cfg(feature = "_tls")]

@@ -1,7 +1,8 @@
 //! [`Credentials`], and [`Signing`]: the hook that signs with them.
 
 use std::{
-    fmt,
+    fmt, fs, io,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -11,6 +12,7 @@ use rocketmq_protocol::{
     code::{RequestCode, Version},
 };
 use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
 
 use crate::RpcHook;
 
@@ -37,6 +39,33 @@ impl Credentials {
         }
     }
 
+    /// Reads an access key, its secret, and the token if there is one, from a file as Java's clients and tools have it: lines of
+    /// `AccessKey=…` (`rocketmq.client.keyFile`) or of `accessKey: …` (`conf/tools.yml` of mqadmin). Other lines are skipped.
+    ///
+    /// The file is small, and read at once, here. Keys that change in it are taken by reading it again, and
+    /// [replacing](Signing::replace) those in use.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or one of the two keys is missing. What is in it does not show.
+    #[doc(alias = "rocketmq.client.keyFile")]
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, CredentialsFileError> {
+        let path = path.as_ref();
+        let text = fs::read_to_string(path).map(SecretString::from).map_err(|cause| {
+            CredentialsFileError::Read { path: path.to_owned(), cause: Arc::new(cause) }
+        })?;
+        let of_key = |key: &'static str| value_of(text.expose_secret(), key);
+        let required = |key| {
+            let missing = || CredentialsFileError::Missing { path: path.to_owned(), key };
+            of_key(key).ok_or_else(missing)
+        };
+        let read = Self::new(required("accessKey")?, required("secretKey")?);
+        Ok(match of_key("securityToken") {
+            Some(token) => read.security_token(token),
+            None => read,
+        })
+    }
+
     /// The token that comes with temporary keys.
     #[must_use]
     pub fn security_token(mut self, token: impl Into<String>) -> Self {
@@ -59,6 +88,38 @@ impl Credentials {
             Some(token) => signer.security_token(token.expose_secret()),
         })
     }
+}
+
+/// Of a line `key: value` or `key=value`. Java capitalises keys in one kind of file and not in the other.
+fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (name, value) = line.split_once([':', '='])?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        (name.trim().eq_ignore_ascii_case(key) && !value.is_empty()).then_some(value)
+    })
+}
+
+/// A file without usable [`Credentials`].
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum CredentialsFileError {
+    /// It cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: Arc<io::Error>,
+    },
+    /// A key is missing in it.
+    #[error("{} has no `{key}`", path.display())]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+        /// Which key.
+        key: &'static str,
+    },
 }
 
 /// Signs every request. To be the last of the hooks: what is added after it is not signed.
@@ -174,6 +235,35 @@ mod tests {
         assert_eq!(unique.version, UNSIGNED_UNTIL);
         assert_eq!(unique.ext_fields.get(UNIQUE_KEY_QUERY).unwrap(), "true");
         assert_eq!(unique.ext_fields.get(SIGNATURE), plain.ext_fields.get(SIGNATURE));
+    }
+
+    #[test]
+    fn files_of_java_are_read() {
+        let directory = std::env::temp_dir().join(format!("credentials-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("key");
+        let read = |text: &str| {
+            fs::write(&path, text).unwrap();
+            Credentials::from_file(&path)
+        };
+        let shows = |credentials: &Credentials| {
+            let token = credentials.security_token.as_ref().map(|token| token.expose_secret());
+            let secret = credentials.secret_key.expose_secret();
+            (credentials.access_key.clone(), secret.to_owned(), token.map(str::to_owned))
+        };
+        let properties = "# keys\nAccessKey=me\nSecretKey = a=b:c\nSecurityToken=t\nSignature=x\n";
+        let expected = ("me".to_owned(), "a=b:c".to_owned(), Some("t".to_owned()));
+        assert_eq!(shows(&read(properties).unwrap()), expected);
+        let yaml = "# comment\naccessKey: rocketmq2\nsecretKey: \"12345678\"\n\n";
+        let expected = ("rocketmq2".to_owned(), "12345678".to_owned(), None);
+        assert_eq!(shows(&read(yaml).unwrap()), expected);
+
+        let error = read("accessKey: me\nsecretkey:\nhunter2\n").unwrap_err();
+        assert!(error.to_string().ends_with("has no `secretKey`"), "{error}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+        fs::remove_dir_all(&directory).unwrap();
+        let error = Credentials::from_file(&path).unwrap_err();
+        assert!(matches!(error, CredentialsFileError::Read { .. }), "{error:?}");
     }
 
     #[test]

@@ -220,7 +220,7 @@ fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use tokio::{io::AsyncReadExt, net::TcpListener};
 
     use super::*;
 
@@ -305,5 +305,21 @@ mod tests {
         listener.accept().await.unwrap();
         let error = connector.connect("none:1", soon()).await.err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn a_proxy_header_goes_before_everything_else() {
+        for version in [ProxyHeader::V1, ProxyHeader::V2] {
+            let (listener, address) = listener().await;
+            let connector = TcpConnector { proxy_header: Some(version), ..TcpConnector::default() };
+            let mut ours = connector.connect(&address.to_string(), soon()).await.unwrap();
+            ours.write_all(b"request").await.unwrap();
+            let (mut theirs, from) = listener.accept().await.unwrap();
+            let mut expected = version.encode(from, address);
+            expected.extend(b"request");
+            let mut received = vec![0; expected.len()];
+            theirs.read_exact(&mut received).await.unwrap();
+            assert_eq!(received, expected);
+        }
     }
 }

@@ -2,8 +2,10 @@
 #![doc = include_str!("../README.md")]
 
 mod address_map;
+mod allow_list;
 mod backoff;
 mod channel;
+mod cidr;
 mod config;
 mod connection;
 #[cfg(feature = "acl")]
@@ -27,12 +29,13 @@ mod tasks;
 mod tls;
 
 pub use address_map::{AddressMap, Mapped};
+pub use allow_list::{AllowList, AllowListError, Guarded};
 pub use backoff::Backoff;
 pub use channel::{Answer, Channel, Reply, Submitted};
 pub use config::Config;
 pub use connection::{Connection, Io};
 #[cfg(feature = "acl")]
-pub use credentials::{Credentials, Signing};
+pub use credentials::{Credentials, CredentialsFileError, Signing};
 pub use dial::{ConnectFuture, Connector, ResolveFuture, Resolver, SystemResolver, TcpConnector};
 pub use error::{CallError, CloseReason, DialError, NotSent, Refusal, Unanswered};
 pub use hook::RpcHook;

@@ -1,12 +1,14 @@
 //! [`SocksProxies`]: connecting through SOCKS5.
 
-use std::{io, net::IpAddr, str::FromStr};
+use std::io;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_socks::tcp::Socks5Stream;
+
+use crate::cidr::Cidr;
 
 /// Which SOCKS5 proxy to take to which server. Names are resolved by the proxy.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +48,7 @@ impl SocksProxies {
     pub fn with(mut self, range: &str, proxy: SocksProxy) -> Result<Self, SocksProxiesError> {
         let range = range.parse().map_err(|()| SocksProxiesError::Range(range.to_owned()))?;
         self.0.push((range, proxy));
-        self.0.sort_by_key(|(range, _)| std::cmp::Reverse(range.prefix));
+        self.0.sort_by_key(|(range, _)| std::cmp::Reverse(range.prefix()));
         Ok(self)
     }
 
@@ -80,7 +82,8 @@ impl SocksProxies {
     pub(crate) fn proxy_for(&self, address: &str) -> Option<&SocksProxy> {
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
         let ip = host.trim_matches(['[', ']']).parse().ok();
-        self.0.iter().find(|(range, _)| range.contains(ip)).map(|(_, proxy)| proxy)
+        let fits = |range: &Cidr| *range == Cidr::ALL || ip.is_some_and(|ip| range.contains(ip));
+        self.0.iter().find(|(range, _)| fits(range)).map(|(_, proxy)| proxy)
     }
 }
 
@@ -118,55 +121,6 @@ impl SocksProxy {
 fn split(address: &str) -> Option<(&str, u16)> {
     let (host, port) = address.rsplit_once(':')?;
     Some((host.trim_matches(['[', ']']), port.parse().ok()?))
-}
-
-/// A range of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cidr {
-    network: u128,
-    /// Of 128 bits, v4 addresses being mapped into v6.
-    prefix: u32,
-}
-
-impl Cidr {
-    /// `0.0.0.0/0` and `::/0`: everything, names too (`RemotingHelper.DEFAULT_CIDR_ALL`).
-    const ALL: Self = Self { network: 0, prefix: 0 };
-
-    fn contains(self, ip: Option<IpAddr>) -> bool {
-        match ip {
-            _ if self.prefix == 0 => true,
-            Some(ip) => bits(ip) & mask(self.prefix) == self.network,
-            None => false,
-        }
-    }
-}
-
-impl FromStr for Cidr {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (ip, prefix) = text.trim().split_once('/').ok_or(())?;
-        let ip: IpAddr = ip.parse().map_err(drop)?;
-        let prefix: u32 = prefix.parse().map_err(drop)?;
-        let prefix = match ip {
-            _ if prefix == 0 => return Ok(Self::ALL),
-            IpAddr::V4(_) if prefix <= 32 => prefix + 96,
-            IpAddr::V6(_) if prefix <= 128 => prefix,
-            _ => return Err(()),
-        };
-        Ok(Self { network: bits(ip) & mask(prefix), prefix })
-    }
-}
-
-fn bits(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(ip) => ip.to_bits(),
-    }
-}
-
-fn mask(prefix: u32) -> u128 {
-    u128::MAX.checked_shl(128 - prefix).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -59,8 +59,12 @@ impl Core {
         if !unreachable || !self.routes.table().knows_address(address) {
             return from_call(error, address);
         }
-        let dialled = self.options.address_map.dialled(address);
-        let text = match dialled {
+        let is_allowed =
+            self.options.allowed_brokers.as_ref().is_none_or(|list| list.allows(address));
+        let text = match self.options.address_map.dialled(address) {
+            _ if !is_allowed => format!(
+                "{address}, the address that a broker advertises, is not among `ClientBuilder::allowed_brokers`"
+            ),
             Cow::Borrowed(_) => format!(
                 "cannot connect to {address}, the address that a broker advertises; if it has another one here, \
                  `ClientBuilder::address_map` takes it"

@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use rocketmq_protocol::Serialization;
-use rocketmq_remoting::{AddressMap, Config, Connector, RpcHook, TcpConnector};
+use rocketmq_remoting::{AddressMap, AllowList, Config, Connector, RpcHook, TcpConnector};
 
 use super::Client;
 use crate::{Call, Error};
@@ -26,6 +26,7 @@ pub(crate) struct ClientOptions {
     pub(crate) short_heartbeats: bool,
     pub(crate) vip_channel: bool,
     pub(crate) address_map: AddressMap,
+    pub(crate) allowed_brokers: Option<AllowList>,
     pub(crate) instance_name: Option<String>,
     pub(crate) unit_name: Option<String>,
     pub(crate) unit_mode: bool,
@@ -69,6 +70,7 @@ impl ClientBuilder {
                 short_heartbeats: false,
                 vip_channel: false,
                 address_map: AddressMap::default(),
+                allowed_brokers: None,
                 instance_name: None,
                 unit_name: None,
                 unit_mode: false,
@@ -150,6 +152,20 @@ impl ClientBuilder {
     /// ```
     pub fn address_map(mut self, map: impl Into<AddressMap>) -> Self {
         self.options.address_map = map.into();
+        self
+    }
+
+    /// The brokers that this client may connect to, by the hosts they advertise: a name server that somebody has taken over can send it
+    /// to no others. Name servers need not be on the list. Default: every broker.
+    ///
+    /// ```
+    /// # use rocketmq_client::{AllowList, Client};
+    /// let builder = Client::builder("ns.mq.example:9876")
+    ///     .allowed_brokers(AllowList::new(["10.1.0.0/16", "*.mq.example"])?);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn allowed_brokers(mut self, list: AllowList) -> Self {
+        self.options.allowed_brokers = Some(list);
         self
     }
 

@@ -25,14 +25,16 @@ use crate::{
 /// Only brokers of some route are listened to: a connection to a name server has nothing to ask.
 pub(super) struct Inbound {
     pub(super) registry: Arc<Registry>,
-    /// Set once connections can be made. Weak, since routes are asked for over those connections.
-    pub(super) routes: Arc<OnceLock<Weak<Routes>>>,
+    pub(super) routes: KnownRoutes,
     pub(super) replies: Arc<Replies>,
     pub(super) checked_groups: Arc<CheckedGroups>,
     pub(super) telemetry: Arc<Telemetry>,
     /// Where signed requests go in plaintext: a reason to warn, once, if that is another machine.
     pub(super) unprotected: Option<Unprotected>,
 }
+
+/// The routes, set once connections can be made. Weak, since they are asked for over those connections.
+pub(super) type KnownRoutes = Arc<OnceLock<Weak<Routes>>>;
 
 /// Requests are signed, and connections are not encrypted.
 pub(super) struct Unprotected {

@@ -23,7 +23,7 @@ use std::{
     fmt,
     net::{IpAddr, Ipv4Addr},
     sync::{
-        Arc, OnceLock, Weak,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -55,7 +55,7 @@ use crate::{
     health::ServerState,
     producer::{CheckedGroups, ProducerBuilder, Replies},
 };
-use inbound::Inbound;
+use inbound::{Inbound, KnownRoutes};
 use meeting::Met;
 use name_server::NameServerCalls;
 use registry::Registry;
@@ -166,14 +166,14 @@ impl Client {
             }
         };
         let servers = parse_list(&name_servers)?;
-        let wired = Wired::new(wiring, &options)?;
+        let known_routes = KnownRoutes::default();
+        let wired = Wired::new(wiring, &options, &known_routes)?;
         let tasks = Tasks::new("client");
         let connected = AtomicBool::new(false);
         let last = Arc::new(StopWithLast { tasks: tasks.clone(), connected });
         let (registry, telemetry) = (Arc::new(Registry::new()), Arc::<Telemetry>::default());
         let (replies, checked_groups) =
             (Arc::<Replies>::default(), Arc::<CheckedGroups>::default());
-        let known_routes = Arc::<OnceLock<Weak<Routes>>>::default();
         let inbound = Inbound {
             registry: Arc::clone(&registry),
             routes: Arc::clone(&known_routes),

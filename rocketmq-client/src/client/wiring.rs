@@ -1,22 +1,22 @@
 //! What the connections of a client are made of, layer by layer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 #[cfg(feature = "acl")]
 use rocketmq_remoting::Signing;
 #[cfg(feature = "_tls")]
 use rocketmq_remoting::Tls;
-use rocketmq_remoting::{Config, Connector};
+use rocketmq_remoting::{AllowList, Config, Connector};
 
 use super::{
     builder::{ClientOptions, Wiring},
-    inbound::Unprotected,
+    inbound::{KnownRoutes, Unprotected},
 };
 use crate::Error;
 
 /// ```text
 ///   requests ── hooks ── signing ── Config
-///   streams ─── address map ── TLS ── TCP, SOCKS5, or the application's own
+///   streams ─── allow list ── address map ── TLS ── TCP, SOCKS5, or the application's own
 /// ```
 pub(super) struct Wired {
     pub(super) config: Config,
@@ -28,7 +28,11 @@ pub(super) struct Wired {
 }
 
 impl Wired {
-    pub(super) fn new(wiring: Wiring, options: &ClientOptions) -> Result<Self, Error> {
+    pub(super) fn new(
+        wiring: Wiring,
+        options: &ClientOptions,
+        routes: &KnownRoutes,
+    ) -> Result<Self, Error> {
         #[cfg_attr(not(feature = "acl"), expect(unused_mut, reason = "nothing signs"))]
         let mut config = wiring.config;
         #[cfg(feature = "acl")]
@@ -48,9 +52,14 @@ impl Wired {
             None => stream,
             Some(tls) => Arc::new(tls.over(stream)) as Arc<dyn Connector>,
         };
+        let mapped = options.address_map.clone().over(stream);
+        let connector: Arc<dyn Connector> = match options.allowed_brokers.clone() {
+            None => Arc::new(mapped),
+            Some(brokers) => Arc::new(with_name_servers(brokers, routes).over(mapped)),
+        };
         Ok(Self {
             config,
-            connector: Arc::new(options.address_map.clone().over(stream)),
+            connector,
             #[cfg(feature = "acl")]
             signing,
             #[cfg(feature = "_tls")]
@@ -88,6 +97,17 @@ impl Wired {
         let tls = tls.ok_or_else(|| Error::invalid("the client was made without TLS"))?;
         tls.replace(options).map_err(unusable_tls)
     }
+}
+
+/// Those that the application has named itself.
+fn with_name_servers(brokers: AllowList, routes: &KnownRoutes) -> AllowList {
+    let routes = Arc::clone(routes);
+    AllowList::by(move |address| {
+        brokers.allows(address)
+            || routes.get().and_then(Weak::upgrade).is_some_and(|routes| {
+                routes.name_servers().addresses().iter().any(|known| **known == *address)
+            })
+    })
 }
 
 #[cfg(feature = "acl")]

@@ -5,10 +5,17 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use rocketmq_client::{Client, Credentials, ErrorKind, Message, protocol::code::RequestCode};
+use rocketmq_client::{
+    AllowList, Client, ConnectFuture, Connector, Credentials, ErrorKind, Message, MessageQueue,
+    protocol::code::RequestCode,
+};
 use rocketmq_mock::MockCluster;
+use tokio::time::{Duration, Instant};
 
-use crate::PATIENCE;
+use crate::{
+    PATIENCE,
+    name_servers::{InMemory, in_memory},
+};
 
 const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 
@@ -76,6 +83,89 @@ async fn temporary_keys_bring_their_token() {
     client.shutdown(PATIENCE).await;
 }
 
+#[tokio::test]
+async fn keys_are_read_again_from_their_file() {
+    let cluster = cluster().await;
+    let directory = std::env::temp_dir().join(format!("rocketmq-keys-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("tools.yml");
+    std::fs::write(&file, "accessKey: adminuser\nsecretKey: adminsecret\n").unwrap();
+    let client = builder(&cluster).credentials(Credentials::from_file(&file).unwrap());
+    let client = client.connect().await.unwrap();
+    let producer = client.producer("p").start().await.unwrap();
+    producer.send(Message::new("t", "x")).await.unwrap();
+
+    cluster.user("adminuser", "rotated", &[]);
+    let error = producer.send(Message::new("t", "x")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+    std::fs::write(&file, "accessKey: adminuser\nsecretKey: rotated\n").unwrap();
+    client.replace_credentials(&Credentials::from_file(&file).unwrap()).unwrap();
+    producer.send(Message::new("t", "x")).await.unwrap();
+    client.shutdown(PATIENCE).await;
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// The one name server, at an address that is not this machine's.
+const ELSEWHERE: &str = "203.0.113.7:9876";
+
+/// Reaches it all the same.
+struct Tunnel(InMemory);
+
+impl Connector for Tunnel {
+    fn connect<'a>(&'a self, address: &'a str, deadline: Instant) -> ConnectFuture<'a> {
+        Box::pin(async move {
+            let inside = self.0.0.name_server_address().to_string();
+            let address = if address == ELSEWHERE { &inside } else { address };
+            self.0.connect(address, deadline).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn keys_that_travel_in_plaintext_are_warned_of_once_and_only_beyond_this_machine() {
+    const WARNING: &str = "signed requests travel in plaintext to another machine";
+    let (log, _guard) = logged();
+    let (cluster, pipes) = in_memory(MockCluster::builder().topic("t", 1)).await;
+    cluster.user("adminuser", "adminsecret", &[]);
+    let send = async |name_server: String| {
+        let builder = Client::builder(name_server).connector(Tunnel(pipes.clone()));
+        let builder = builder.credentials(Credentials::new("adminuser", "adminsecret"));
+        let client = builder.connect().await.unwrap();
+        let producer = client.producer("p").start().await.unwrap();
+        producer.send(Message::new("t", "x")).await.unwrap();
+        client.shutdown(PATIENCE).await;
+    };
+    send(cluster.name_server_list()).await;
+    assert_eq!(log.text().matches(WARNING).count(), 0);
+    send(format!("{};{ELSEWHERE}", cluster.name_server_list())).await;
+    send(ELSEWHERE.to_owned()).await;
+    let text = log.text();
+    assert!(text.contains(&format!("address={ELSEWHERE}")), "{text}");
+    assert!((1..=2).contains(&text.matches(WARNING).count()), "once a client: {text}");
+}
+
+#[tokio::test]
+async fn x02_a_broker_that_is_not_allowed_is_never_dialled() {
+    let cluster = MockCluster::builder().brokers(2).topic("t", 1).start().await.unwrap();
+    let rogue = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
+    cluster.advertise("broker-a", &rogue.local_addr().unwrap().to_string());
+    let list = AllowList::new(["127.0.0.1", "*.mq.example"]).unwrap();
+    // The name server goes by a name that is not on the list, and need not be.
+    let name_server = format!("localhost:{}", cluster.name_server_address().port());
+    let client = Client::builder(name_server).allowed_brokers(list).connect().await.unwrap();
+    let producer = client.producer("p").start().await.unwrap();
+    for _ in 0..4 {
+        let receipt = producer.send(Message::new("t", "x")).await.unwrap();
+        assert_eq!(&*receipt.queue().broker_name, "broker-b");
+    }
+    let queue = MessageQueue::new("t", "broker-a", 0);
+    let error = producer.send(Message::new("t", "x")).to_queue(queue).await.unwrap_err();
+    assert!(error.to_string().contains("ClientBuilder::allowed_brokers"), "{error}");
+    client.shutdown(PATIENCE).await;
+    let dialled = tokio::time::timeout(Duration::ZERO, rogue.accept()).await;
+    assert!(dialled.is_err(), "the rogue was dialled");
+}
+
 /// Everything that is logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -91,14 +181,25 @@ impl Write for Log {
     }
 }
 
-#[tokio::test]
-async fn secrets_show_nowhere() {
-    const CANARY: &str = "canary-5d41402a";
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// Has this thread's log kept, until the guard is dropped.
+fn logged() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let (writer, subscriber) = (log.clone(), tracing_subscriber::fmt());
     let subscriber = subscriber.with_max_level(tracing::Level::TRACE).with_ansi(false);
     let subscriber = subscriber.with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test]
+async fn secrets_show_nowhere() {
+    const CANARY: &str = "canary-5d41402a";
+    let (log, _guard) = logged();
 
     let cluster = MockCluster::builder().topic("t", 1).start().await.unwrap();
     cluster.user("adminuser", CANARY, &[]);
@@ -121,7 +222,7 @@ async fn secrets_show_nowhere() {
     consumer.shutdown(PATIENCE).await;
     client.shutdown(PATIENCE).await;
 
-    shown += std::str::from_utf8(&log.0.lock().unwrap()).unwrap();
+    shown += &log.text();
     assert!(shown.len() > 1_000 && shown.contains("connected"), "something was logged: {shown}");
     for secret in [CANARY, "body-canary"] {
         assert!(!shown.contains(secret), "{secret} shows");
