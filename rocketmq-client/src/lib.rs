@@ -45,6 +45,12 @@
 //! * Everything has a deadline, and everything that waits in memory a bound.
 //! * After `shutdown`, no task of the client is left.
 //!
+//! # Spans
+//!
+//! With a subscriber of `tracing` that wants them, sends, receives and calls of handlers are spans (`send`, `receive`, `process`, at
+//! level `INFO`, target `rocketmq_client`), whose fields have the names of OpenTelemetry's conventions for messaging. Handlers run
+//! inside theirs.
+//!
 //! # Features
 //!
 //! On by default, all pure Rust:
@@ -69,6 +75,7 @@ mod health;
 mod json;
 mod message;
 mod producer;
+mod spans;
 mod stats;
 mod trace;
 

@@ -13,7 +13,7 @@ use rocketmq_consumer as machine;
 use rocketmq_protocol::message::{BodyLimits, MessageExt};
 
 use super::{Delivery, hooks::Hooks};
-use crate::client::routes::std_now;
+use crate::{client::routes::std_now, spans};
 
 /// What to do with a message that cannot be read: bytes that are no message, a wrong checksum, a body that does not inflate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -40,10 +40,15 @@ pub(super) struct Desk {
     pub(super) filters: Vec<Wanted>,
     pub(super) hooks: Hooks,
     pub(super) pace: Arc<Pace>,
+    pub(super) spans: spans::Consumer,
     limits: BodyLimits,
 }
 
 impl Desk {
+    pub(super) fn new(spans: spans::Consumer) -> Self {
+        Self { spans, ..Self::default() }
+    }
+
     /// The delivery as a handler gets it, or what becomes of it without one.
     pub(super) fn open(&self, item: machine::Delivery) -> Result<Delivery, machine::Outcome> {
         match Delivery::open(item, &self.limits) {

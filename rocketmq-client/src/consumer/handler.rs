@@ -56,7 +56,8 @@ where
 
     async fn handle(&self, delivery: Delivery) -> Self::Output {
         let call = Arc::clone(&self.call);
-        let called = self.tasks.spawn_blocking(move || call(delivery)).await;
+        let span = tracing::Span::current();
+        let called = self.tasks.spawn_blocking(move || span.in_scope(|| call(delivery))).await;
         called.map_err(|panic| format!("the handler panicked: {panic}").into())
     }
 }

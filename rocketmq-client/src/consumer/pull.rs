@@ -16,6 +16,7 @@ use rocketmq_protocol::{
     subscription,
 };
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::{
     Filter,
@@ -23,7 +24,9 @@ use super::{
     presence::Presence,
     pulling::{Wanted, pull_answer},
 };
-use crate::{BoxError, Call, Client, Error, ErrorKind, MessageQueue, client::unknown_broker};
+use crate::{
+    BoxError, Call, Client, Error, ErrorKind, MessageQueue, client::unknown_broker, spans,
+};
 
 /// Options of a [`PullConsumer`]. Ends with [`start`](Self::start).
 #[derive(Debug)]
@@ -385,7 +388,14 @@ impl<'a> IntoFuture for PullCall<'a> {
     ///
     /// Safe: a pull changes nothing but what the broker suggests.
     fn into_future(self) -> Self::IntoFuture {
-        Call::new(self.send())
+        let requests = &self.consumer.presence.requests;
+        let span = spans::Consumer::new(&requests.core, &requests.group)
+            .receive(Some(&requests.core.unwrap(&self.queue.topic)));
+        Call::new(async move {
+            let outcome = self.send().instrument(span.clone()).await;
+            spans::received(&span, &outcome, |pulled| pulled.messages.len());
+            outcome
+        })
     }
 }
 

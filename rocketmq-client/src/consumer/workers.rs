@@ -13,13 +13,14 @@ use std::{
 
 use rocketmq_consumer::{self as machine, Settlement};
 use tokio::task::coop;
+use tracing::Instrument;
 
 use super::{
     Batch, BatchOutcome, Handler, IntoOutcome, Mode,
     desk::{Desk, Timed},
     work_queue::WorkQueue,
 };
-use crate::{BoxError, client::routes::std_now};
+use crate::{BoxError, client::routes::std_now, spans};
 
 /// What waits for workers, and what they have done.
 pub(super) type Work<P> = WorkQueue<P, Settlement>;
@@ -150,12 +151,14 @@ where
     };
     let watched = desk.hooks.before(slice::from_ref(&delivery));
     let begun = timed.begin();
-    let result = call::<_, _, M::Outcome>(handler, delivery).await;
+    let span = desk.spans.process(slice::from_ref(&delivery));
+    let result = call::<_, _, M::Outcome>(handler, delivery).instrument(span.clone()).await;
     desk.pace.note(begun);
     desk.hooks.after(watched, result.as_ref().err());
     match result {
         Ok(outcome) => outcome.into(),
         Err(cause) => {
+            spans::handler_failed(&span);
             tracing::warn!(delivery = ?item, %cause, "a handler failed; the message will come again");
             machine::Outcome::Retry
         }
@@ -234,12 +237,15 @@ where
     }
     let watched = desk.hooks.before(&opened);
     let begun = timed.begin();
+    let span = desk.spans.process(&opened);
     let batch = Batch::new(opened);
     let acks = Arc::clone(&batch.acks);
-    let result = call::<_, _, BatchOutcome<M::Outcome>>(handler, batch).await;
+    let called = call::<_, _, BatchOutcome<M::Outcome>>(handler, batch);
+    let result = called.instrument(span.clone()).await;
     desk.pace.note(begun);
     desk.hooks.after(watched, result.as_ref().err());
     if let Err(cause) = &result {
+        spans::handler_failed(&span);
         tracing::warn!(%cause, "a handler failed; the messages of its batch will come again");
     }
     for (index, place) in places.into_iter().enumerate() {

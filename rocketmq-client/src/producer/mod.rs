@@ -9,6 +9,7 @@ mod ending;
 mod faults;
 mod hooks;
 mod lookup;
+mod observed;
 mod receipt;
 mod request;
 mod room;

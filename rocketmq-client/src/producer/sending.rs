@@ -10,7 +10,7 @@ use rocketmq_protocol::{
     Text,
     code::ResponseCode,
     header::SendMessageResponseHeader,
-    message::{MessageId, property},
+    message::{MessageId, Properties, property},
     trace::{MessageType, ProducedMessage, PubTrace, TraceRecord},
 };
 use rocketmq_route::{Contact, MessageQueue, SendPlan, TopicRoute, queue_by_hash};
@@ -21,7 +21,11 @@ use super::{
     attempt::Attempt,
     wire::{Kind, Wire},
 };
-use crate::{Error, ErrorKind, Message, client::wall_millis, trace::Tracer};
+use crate::{
+    Error, ErrorKind, Message,
+    client::{Core, wall_millis},
+    trace::Tracer,
+};
 
 /// A message with everything that was said about how to send it.
 pub(super) struct Draft {
@@ -150,6 +154,18 @@ impl Sending {
         self.deadline
     }
 
+    pub(super) fn core(&self) -> &Core {
+        self.producer.shared.client.core()
+    }
+
+    pub(super) fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    pub(super) fn properties(&self) -> Properties {
+        self.wire.properties()
+    }
+
     pub(super) fn size(&self) -> usize {
         self.wire.body.len()
     }
@@ -159,7 +175,7 @@ impl Sending {
     }
 
     /// Sends the message, and tells everybody how that ended.
-    pub(super) async fn deliver(&mut self) -> Result<Stored, Error> {
+    pub(super) async fn deliver_and_tell(&mut self) -> Result<Stored, Error> {
         let shared = Arc::clone(&self.producer.shared);
         self.wire.compress(&shared.options.compression, &shared.client.core().tasks).await;
         let began = shared.tracer.as_ref().map(|_| Instant::now());
@@ -222,7 +238,7 @@ impl Sending {
     }
 
     /// Hands the message to a connection, once.
-    pub(super) async fn oneway(&mut self) -> Result<(), Error> {
+    pub(super) async fn hand_over(&mut self) -> Result<(), Error> {
         let shared = Arc::clone(&self.producer.shared);
         self.wire.compress(&shared.options.compression, &shared.client.core().tasks).await;
         let route = self.route().await?;

@@ -22,6 +22,7 @@ mod security;
 mod send;
 mod simple;
 mod slaves;
+mod spans;
 mod transaction;
 
 use std::{future::Future, time::Duration};

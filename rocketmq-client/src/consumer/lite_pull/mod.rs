@@ -11,6 +11,7 @@ use rocketmq_consumer::{Input, Snapshot, Vouch};
 use rocketmq_protocol::message::BodyLimits;
 use rocketmq_remoting::Tasks;
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument;
 
 pub use builder::LitePullConsumerBuilder;
 pub use stream::LitePullStream;
@@ -23,7 +24,7 @@ use super::{
     push::close,
     requests::Requests,
 };
-use crate::{Client, Error, MessageQueue};
+use crate::{Client, Error, MessageQueue, spans};
 
 /// Reads messages when the application polls, from queues that are pulled ahead.
 ///
@@ -78,6 +79,13 @@ impl LitePullConsumer {
     ///
     /// Safe: messages that nobody has seen come with the next poll.
     pub async fn poll(&self, wait: Duration) -> Result<Vec<Delivery>, Error> {
+        let span = spans::Consumer::new(&self.requests.core, &self.requests.group).receive(None);
+        let outcome = self.poll_for(wait).instrument(span.clone()).await;
+        spans::received(&span, &outcome, Vec::len);
+        outcome
+    }
+
+    async fn poll_for(&self, wait: Duration) -> Result<Vec<Delivery>, Error> {
         let polled = self.ask()?;
         match tokio::time::timeout(wait, polled).await {
             Ok(polled) => Ok(self.open(polled.map_err(|_| gone())?)),

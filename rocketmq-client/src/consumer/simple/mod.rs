@@ -22,6 +22,7 @@ use rocketmq_protocol::{
     subscription,
 };
 use tokio::{task::JoinSet, time::Instant};
+use tracing::Instrument;
 
 pub(super) use builder::LONGEST_INVISIBLE;
 pub use builder::SimpleConsumerBuilder;
@@ -33,7 +34,7 @@ use super::{
     popping::{ANY_QUEUE, PopPlan, Ticket},
     presence::{Presence, no_topic},
 };
-use crate::{Error, MessageQueue};
+use crate::{Error, MessageQueue, spans};
 
 /// How much longer than it may wait a broker may take to answer, as in Java.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -129,6 +130,14 @@ impl SimpleConsumer {
     ///
     /// Nothing is lost: what a broker had handed out already comes again when `invisible` is over.
     pub async fn receive(&self, max: usize, invisible: Duration) -> Result<Vec<Received>, Error> {
+        let requests = &self.presence.requests;
+        let span = spans::Consumer::new(&requests.core, &requests.group).receive(None);
+        let outcome = self.look_for(max, invisible).instrument(span.clone()).await;
+        spans::received(&span, &outcome, Vec::len);
+        outcome
+    }
+
+    async fn look_for(&self, max: usize, invisible: Duration) -> Result<Vec<Received>, Error> {
         let max_messages = u32::try_from(max).ok().filter(|max| (1..=32).contains(max));
         let max_messages =
             max_messages.ok_or_else(|| Error::invalid("1 to 32 messages can be received"))?;
