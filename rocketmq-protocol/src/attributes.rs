@@ -1,8 +1,92 @@
-//! The attributes of topics and groups, as the text that changes them.
+//! The attributes of topics and groups: those that servers know, and the text that changes them.
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
+
+/// An attribute that servers know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attribute {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be.
+    pub values: Values,
+    /// What it is unless somebody sets it; nothing if empty.
+    pub default: &'static str,
+    /// Whether it may still be changed once there is the topic or group.
+    pub changeable: bool,
+}
+
+/// What an attribute may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Values {
+    /// Any text.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A number, from the first to the last.
+    Number(i64, i64),
+}
+
+impl Attribute {
+    const fn new(name: &'static str, values: Values, default: &'static str) -> Self {
+        Self { name, values, default, changeable: true }
+    }
+
+    const fn once(self) -> Self {
+        Self { changeable: false, ..self }
+    }
+
+    /// Whether servers take this value.
+    pub fn accepts(&self, value: &str) -> bool {
+        match self.values {
+            Values::Text => true,
+            Values::Flag => ["true", "false"].iter().any(|word| word.eq_ignore_ascii_case(value)),
+            Values::Word(words) => words.contains(&value),
+            Values::Number(first, last) => {
+                value.parse().is_ok_and(|number: i64| (first..=last).contains(&number))
+            }
+        }
+    }
+}
+
+/// The attributes of topics (`common/TopicAttributes.java`, 5.5.0).
+pub const OF_TOPICS: &[Attribute] = &[
+    Attribute::new("queue.type", Values::Word(&["BatchCQ", "SimpleCQ"]), "SimpleCQ").once(),
+    Attribute::new("cleanup.policy", Values::Word(&["COMPACTION", "DELETE"]), "DELETE").once(),
+    Attribute::new(
+        "message.type",
+        Values::Word(&[
+            "DELAY",
+            "FIFO",
+            "LITE",
+            "MIXED",
+            "NORMAL",
+            "PRIORITY",
+            "TRANSACTION",
+            "UNSPECIFIED",
+        ]),
+        "NORMAL",
+    ),
+    Attribute::new("reserve.time", Values::Number(-1, i64::MAX), "-1"),
+    Attribute::new("lite.topic.expiration", Values::Number(-1, 43_200), "-1"),
+];
+
+/// The attributes of consumer groups (`common/SubscriptionGroupAttributes.java`, 5.5.0).
+pub const OF_GROUPS: &[Attribute] = &[
+    Attribute::new("priority.factor", Values::Number(0, 100), "100"),
+    Attribute::new("lite.bind.topic", Values::Text, ""),
+    Attribute::new("lite.sub.model", Values::Word(&["Exclusive", "Shared"]), "Shared"),
+    Attribute::new("lite.sub.client.quota", Values::Number(-1, i64::MAX), "2000"),
+    Attribute::new("lite.sub.client.max.event.cnt", Values::Number(10, i64::MAX), "400"),
+    Attribute::new("lite.sub.reset.offset.exclusive", Values::Flag, "false"),
+    Attribute::new("lite.sub.reset.offset.unsubscribe", Values::Flag, "false"),
+    Attribute::new("lite.sub.wildcard", Values::Text, ""),
+];
 
 /// Changes of attributes that do not have the form of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -45,6 +129,21 @@ pub fn write<'a>(changes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_judged_as_servers_judge_them() {
+        let of = |name| OF_TOPICS.iter().chain(OF_GROUPS).find(|known| known.name == name).unwrap();
+        let check =
+            |name, value, accepted| assert_eq!(of(name).accepts(value), accepted, "{value}");
+        check("message.type", "FIFO", true);
+        check("message.type", "fifo", false);
+        check("priority.factor", "100", true);
+        check("priority.factor", "101", false);
+        check("priority.factor", "", false);
+        check("lite.sub.reset.offset.exclusive", "TRUE", true);
+        check("lite.sub.reset.offset.exclusive", "yes", false);
+        check("lite.bind.topic", "any", true);
+    }
 
     #[test]
     fn attributes_have_the_form_of_java() {

@@ -111,7 +111,7 @@ impl Facts {
 
 /// The version that our requests carry, in the words of tools: `V5_5_0`.
 fn client_version() -> String {
-    format!("V{}", Command::default().version.to_string().replace('.', "_"))
+    format!("V{}", Command::VERSION.to_string().replace('.', "_"))
 }
 
 fn mebibytes(bytes: u64) -> u64 {

@@ -66,6 +66,10 @@ impl<T: Copy> Visitor<'_> for WordVisitor<T> {
         found.map(|(_, value)| *value).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 
+    fn visit_u64<E: Error>(self, ordinal: u64) -> Result<T, E> {
+        self.visit_i64(ordinal.try_into().unwrap_or(-1))
+    }
+
     fn visit_i64<E: Error>(self, ordinal: i64) -> Result<T, E> {
         let found = usize::try_from(ordinal).ok().and_then(|ordinal| self.words.get(ordinal));
         let unexpected = Unexpected::Signed(ordinal);

@@ -16,6 +16,10 @@ mod codes;
 #[cfg(test)]
 mod compression;
 #[cfg(test)]
+mod constants;
+#[cfg(test)]
+mod constants_left_out;
+#[cfg(test)]
 mod deviations;
 #[cfg(test)]
 mod frames;

@@ -336,7 +336,7 @@ pub(crate) fn crc(case: &Case) -> Outcome {
     agree(case, "crc", read.body_crc)
 }
 
-fn empty(host: SocketAddr, body: Bytes) -> MessageExt {
+pub(crate) fn empty(host: SocketAddr, body: Bytes) -> MessageExt {
     MessageExt {
         topic: Text::from_static("T"),
         queue_id: 0,
