@@ -37,7 +37,7 @@ pub(crate) fn send<'a>(outgoing: impl FnOnce() -> Outgoing<'a>) -> Span {
         return Span::none();
     }
     let Outgoing { core, topic, id, messages, properties } = outgoing();
-    let topic = core.unwrap(topic);
+    let topic = core.namespace().unwrap(topic);
     info_span!(
         target: TARGET,
         "send",
@@ -47,7 +47,7 @@ pub(crate) fn send<'a>(outgoing: impl FnOnce() -> Outgoing<'a>) -> Span {
         messaging.system = SYSTEM,
         messaging.operation.name = "send",
         "messaging.operation.type" = "send",
-        messaging.rocketmq.namespace = core.namespace().unwrap_or_default(),
+        messaging.rocketmq.namespace = core.namespace().name().unwrap_or_default(),
         messaging.destination.name = &*topic,
         messaging.destination.partition.id = Empty,
         messaging.client.id = &*core.id,
@@ -102,7 +102,7 @@ pub(crate) struct Consumer {
 
 impl Consumer {
     pub(crate) fn new(core: &Core, group: &Arc<str>) -> Self {
-        let namespace = core.options.namespace.clone().unwrap_or_default();
+        let namespace = core.namespace().name().unwrap_or_default().into();
         Self { client_id: Arc::clone(&core.id), namespace, group: Arc::clone(group) }
     }
 

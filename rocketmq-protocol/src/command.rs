@@ -165,6 +165,15 @@ impl Command {
         self
     }
 
+    /// Adds the fields of `header` behind those there are: what belongs to every request, whatever it asks.
+    pub fn add_fields<H: Header>(&mut self, header: &H) {
+        let added = Self::default().with_header(header).ext_fields;
+        for field in added.iter() {
+            let key = std::str::from_utf8(field.key).unwrap_or_default(); // keys of headers are text
+            self.ext_fields.push(key, &field.value.to_text());
+        }
+    }
+
     /// Replaces the body.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {

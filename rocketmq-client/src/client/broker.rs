@@ -82,7 +82,8 @@ impl Core {
             return self.master(&queue.broker_name);
         }
         let table = self.routes.table();
-        let holder = table.route(&self.wrap(&queue.topic)).map(|route| route.broker_of(queue));
+        let holder =
+            table.route(&self.namespace().wrap(&queue.topic)).map(|route| route.broker_of(queue));
         let master = holder.and_then(|holder| table.master(holder));
         master.cloned().ok_or_else(|| unknown_broker(&queue.broker_name))
     }

@@ -2,10 +2,10 @@
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
-use rocketmq_protocol::Serialization;
+use rocketmq_protocol::{Serialization, Text};
 use rocketmq_remoting::{AddressMap, AllowList, Config, Connector, RpcHook, TcpConnector};
 
-use super::Client;
+use super::{Client, namespace::Namespace};
 use crate::{Call, Error};
 
 /// Options of a [`Client`]. Ends with [`connect`](Self::connect).
@@ -31,7 +31,7 @@ pub(crate) struct ClientOptions {
     pub(crate) unit_name: Option<String>,
     pub(crate) unit_mode: bool,
     pub(crate) client_ip: Option<IpAddr>,
-    pub(crate) namespace: Option<Arc<str>>,
+    pub(crate) namespace: Namespace,
 }
 
 /// What connections are made of.
@@ -41,6 +41,7 @@ pub(super) struct Wiring {
     pub(super) tcp: TcpConnector,
     /// Takes the place of TCP.
     pub(super) connector: Option<Arc<dyn Connector>>,
+    pub(super) namespace_v2: Option<Text>,
     #[cfg(feature = "_tls")]
     pub(super) tls: Option<crate::TlsOptions>,
     #[cfg(feature = "acl")]
@@ -75,7 +76,7 @@ impl ClientBuilder {
                 unit_name: None,
                 unit_mode: false,
                 client_ip: None,
-                namespace: None,
+                namespace: Namespace::default(),
             },
             wiring: Wiring::default(),
         }
@@ -265,10 +266,19 @@ impl ClientBuilder {
     }
 
     /// Puts every topic and group of this client into a namespace: `orders` is `shop%orders` on the servers. Names that the
-    /// application gives and sees have no namespace. Default none.
+    /// application gives and sees have no namespace; those that an [`Allocate`](crate::Allocate) or an
+    /// [`OffsetStore`](crate::OffsetStore) is given are as on the servers, as in Java. Default none.
     #[doc(alias = "setNamespace")]
     pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
-        self.options.namespace = Some(namespace.into());
+        self.options.namespace = Namespace::new(namespace);
+        self
+    }
+
+    /// Has every request say that its names belong to this namespace of the server's (the fields `ns` and `nsd`), and leaves the names
+    /// as they are. Default none. No open server looks at it, up to 5.5.0: it is for services that do.
+    #[doc(alias = "setNamespaceV2")]
+    pub fn namespace_v2(mut self, namespace: impl Into<Text>) -> Self {
+        self.wiring.namespace_v2 = Some(namespace.into()).filter(|namespace| !namespace.is_empty());
         self
     }
 

@@ -45,6 +45,7 @@ pub(crate) use builder::ClientOptions;
 pub use closing::ClientShutdownReport;
 pub(crate) use closing::{Closers, Closes, Closing, Role};
 pub(crate) use identity::wall_millis;
+pub(crate) use namespace::Namespace;
 
 use crate::{
     Call, ClientStats, Error, Events, Health, ServerHealth,
@@ -417,6 +418,11 @@ impl Client {
 }
 
 impl Core {
+    /// The namespace of this client's names.
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.options.namespace
+    }
+
     /// A new id for a message.
     pub(crate) fn new_message_id(&self) -> MessageId {
         self.ids.next(wall_millis())

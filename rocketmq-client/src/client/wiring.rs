@@ -11,11 +11,12 @@ use rocketmq_remoting::{AllowList, Config, Connector};
 use super::{
     builder::{ClientOptions, Wiring},
     inbound::{KnownRoutes, Unprotected},
+    namespace::InNamespace,
 };
 use crate::Error;
 
 /// ```text
-///   requests ── hooks ── signing ── Config
+///   requests ── namespace ── hooks ── signing ── Config
 ///   streams ─── allow list ── address map ── TLS ── TCP, SOCKS5, or the application's own
 /// ```
 pub(super) struct Wired {
@@ -33,8 +34,11 @@ impl Wired {
         options: &ClientOptions,
         routes: &KnownRoutes,
     ) -> Result<Self, Error> {
-        #[cfg_attr(not(feature = "acl"), expect(unused_mut, reason = "nothing signs"))]
         let mut config = wiring.config;
+        if let Some(namespace) = wiring.namespace_v2 {
+            // Before all others, as in Java: what they see and sign has it.
+            config.hooks.insert(0, Arc::new(InNamespace(namespace)));
+        }
         #[cfg(feature = "acl")]
         let signing = match &wiring.credentials {
             None => None,

@@ -10,7 +10,7 @@ use super::{
     IntoOutcome, Mode, OffsetStore, Ordered, Poison, PushConsumer, StartFrom, desk::Desk,
     listeners::Listeners,
 };
-use crate::{Call, Client, Error, MessageQueue, spans};
+use crate::{Call, Client, Error, MessageQueue};
 
 /// Options of a push consumer. Ends with [`start`](Self::start), one of its sisters, or [`stream`](Self::stream).
 ///
@@ -52,12 +52,12 @@ impl PushConsumerBuilder {
     pub(crate) fn new(client: Client, group: Arc<str>) -> Self {
         let mut config = Config::new(group, Arc::clone(&client.core().id), fastrand::u64(..));
         config.heartbeat_interval = client.core().options.heartbeat_interval;
-        let spans = spans::Consumer::new(client.core(), &config.group);
+        let desk = Desk::new(client.core(), &config.group);
         Self {
             client,
             config,
             concurrency: 20,
-            desk: Desk::new(spans),
+            desk,
             rate: None,
             offset_store: None,
             direct_consumption: true,

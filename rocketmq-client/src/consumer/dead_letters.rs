@@ -47,6 +47,8 @@ pub struct DeadLetters {
 pub struct DeadLetter {
     message: MessageExt,
     queue: MessageQueue,
+    /// Where it was first sent to.
+    origin: Option<Box<str>>,
 }
 
 impl DeadLetters {
@@ -82,7 +84,7 @@ impl DeadLetters {
             let pulled = self.consumer.pull(&queue, position).max(max).await?;
             self.positions().insert(queue.clone(), pulled.next_offset);
             if !pulled.messages.is_empty() {
-                let letter = |message| DeadLetter { message, queue: queue.clone() };
+                let letter = |message| self.letter(message, &queue);
                 return Ok(pulled.messages.into_iter().map(letter).collect());
             }
         }
@@ -111,6 +113,14 @@ impl DeadLetters {
         self.consumer.shutdown().await;
     }
 
+    fn letter(&self, message: MessageExt, queue: &MessageQueue) -> DeadLetter {
+        let properties = &message.properties;
+        let origin = properties.get(property::DLQ_ORIGIN_TOPIC);
+        let origin = origin.or_else(|| properties.get(property::RETRY_TOPIC));
+        let origin = origin.map(|topic| self.consumer.namespace().unwrap(topic).into());
+        DeadLetter { message, queue: queue.clone(), origin }
+    }
+
     fn positions(&self) -> MutexGuard<'_, BTreeMap<MessageQueue, i64>> {
         self.positions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,9 +140,7 @@ impl DeadLetter {
 
     /// The topic that it was first sent to, if it says so.
     pub fn topic(&self) -> Option<&str> {
-        let properties = &self.message.properties;
-        let origin = properties.get(property::DLQ_ORIGIN_TOPIC);
-        origin.or_else(|| properties.get(property::RETRY_TOPIC))
+        self.origin.as_deref()
     }
 
     /// How often it had been delivered.

@@ -7,7 +7,10 @@ use rocketmq_consumer as machine;
 use rocketmq_protocol::message::{BodyLimits, MessageExt, UniqueIdPrefix};
 use rocketmq_route::MessageQueue;
 
-use crate::{BoxError, Message, client::routes::std_now};
+use crate::{
+    BoxError, Message,
+    client::{Namespace, routes::std_now},
+};
 
 /// A message to consume.
 ///
@@ -17,6 +20,8 @@ use crate::{BoxError, Message, client::routes::std_now};
 pub struct Delivery {
     inner: machine::Delivery,
     message: MessageExt,
+    /// The queue as the application names it, where that is another name.
+    queue: Option<Box<MessageQueue>>,
     damage: Option<&'static str>,
 }
 
@@ -25,19 +30,20 @@ impl Delivery {
     pub(super) fn open(
         inner: machine::Delivery,
         limits: &BodyLimits,
+        namespace: &Namespace,
     ) -> Result<Self, (machine::Delivery, BoxError)> {
         let opened = match inner.message() {
             Ok(stored) => open(stored, limits),
             Err(undecodable) => Err(undecodable.damage.into()),
         };
         match opened {
-            Ok(message) => Ok(Self { inner, message, damage: None }),
+            Ok(message) => Ok(Self::shown(inner, message, None, namespace)),
             Err(cause) => Err((inner, cause)),
         }
     }
 
     /// As it came, although it cannot be read.
-    pub(super) fn raw(inner: machine::Delivery) -> Self {
+    pub(super) fn raw(inner: machine::Delivery, namespace: &Namespace) -> Self {
         let (message, damage) = match inner.message() {
             Ok(stored) => (stored.clone(), "the body is damaged"),
             Err(undecodable) => {
@@ -48,7 +54,18 @@ impl Delivery {
                 (message, "the bytes are no message")
             }
         };
-        Self { inner, message, damage: Some(damage) }
+        Self::shown(inner, message, Some(damage), namespace)
+    }
+
+    fn shown(
+        inner: machine::Delivery,
+        message: MessageExt,
+        damage: Option<&'static str>,
+        namespace: &Namespace,
+    ) -> Self {
+        let message = namespace.unwrap_message(message);
+        let queue = namespace.name().map(|_| Box::new(namespace.unwrap_queue(inner.queue())));
+        Self { inner, message, queue, damage }
     }
 
     /// A delivery as a handler gets it, for unit tests of handlers: no broker is needed.
@@ -75,7 +92,7 @@ impl Delivery {
             ..blank(&queue, message.body().clone())
         };
         let inner = machine::Delivery::detached(std_now(), queue, Ok(stored.clone()));
-        Self { inner, message: stored, damage: None }
+        Self { inner, message: stored, queue: None, damage: None }
     }
 
     /// The same after so many attempts that failed, for unit tests of handlers.
@@ -119,7 +136,7 @@ impl Delivery {
 
     /// The queue it was read from: one of the group's retry topic for a message that comes again.
     pub fn queue(&self) -> &MessageQueue {
-        self.inner.queue()
+        self.queue.as_deref().unwrap_or_else(|| self.inner.queue())
     }
 
     /// How often it has been delivered before, as far as the brokers know. 0 the first time.

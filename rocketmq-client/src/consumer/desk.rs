@@ -13,7 +13,10 @@ use rocketmq_consumer as machine;
 use rocketmq_protocol::message::{BodyLimits, MessageExt};
 
 use super::{Delivery, hooks::Hooks};
-use crate::{client::routes::std_now, spans};
+use crate::{
+    client::{Core, Namespace, routes::std_now},
+    spans,
+};
 
 /// What to do with a message that cannot be read: bytes that are no message, a wrong checksum, a body that does not inflate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -41,17 +44,19 @@ pub(super) struct Desk {
     pub(super) hooks: Hooks,
     pub(super) pace: Arc<Pace>,
     pub(super) spans: spans::Consumer,
+    pub(super) namespace: Namespace,
     limits: BodyLimits,
 }
 
 impl Desk {
-    pub(super) fn new(spans: spans::Consumer) -> Self {
-        Self { spans, ..Self::default() }
+    pub(super) fn new(core: &Core, group: &Arc<str>) -> Self {
+        let (spans, namespace) = (spans::Consumer::new(core, group), core.namespace().clone());
+        Self { spans, namespace, ..Self::default() }
     }
 
     /// The delivery as a handler gets it, or what becomes of it without one.
     pub(super) fn open(&self, item: machine::Delivery) -> Result<Delivery, machine::Outcome> {
-        match Delivery::open(item, &self.limits) {
+        match Delivery::open(item, &self.limits, &self.namespace) {
             Ok(delivery) if self.filters.iter().all(|wanted| wanted(delivery.message())) => {
                 Ok(delivery)
             }
@@ -59,7 +64,7 @@ impl Desk {
             Err((item, cause)) => {
                 tracing::error!(delivery = ?item, %cause, "a message that cannot be read");
                 match self.poison {
-                    Poison::HandOver => Ok(Delivery::raw(item)),
+                    Poison::HandOver => Ok(Delivery::raw(item, &self.namespace)),
                     Poison::SendBack => Err(machine::Outcome::Retry),
                     Poison::Stop => Err(machine::Outcome::Halt),
                 }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Client, Error,
-    client::{Role, registry::Signals},
+    client::{Namespace, Role, registry::Signals},
 };
 
 /// Messages of an ordered queue that a worker takes at once, to handle one after the other.
@@ -105,7 +105,10 @@ impl<M: Mode> PushConsumerBuilder<M> {
     {
         self.check()?;
         let group = Arc::clone(&self.config.group);
-        let requests = Requests { core: Arc::clone(self.client.core()), group: Arc::clone(&group) };
+        let namespace = self.client.core().namespace();
+        namespace.wrap_names(&mut self.config);
+        let wire_group = Arc::clone(&self.config.group);
+        let requests = Requests { core: Arc::clone(self.client.core()), group: wire_group };
         requests.check(&self.config.subscriptions).await?;
         let work = Arc::new(WorkQueue::new(self.concurrency));
         let duty = Duty {
@@ -122,7 +125,7 @@ impl<M: Mode> PushConsumerBuilder<M> {
             drive(&self.client, self.config, ConsumeType::Passively, duty)?;
         let staff = staff(&tasks, &work, worker);
         staff(self.concurrency);
-        Ok((PushConsumer::new(self.client, group, commands, tasks, staff), work))
+        Ok((PushConsumer::new(requests, group, commands, tasks, staff, self.client), work))
     }
 
     /// Of a broadcasting consumer: what it has read so far.
@@ -218,7 +221,7 @@ fn drive<P: Portion>(
         requests: requests.clone(),
         introduction,
         facts,
-        changes: listen(&tasks, duty.listeners),
+        changes: listen(&tasks, duty.listeners, requests.core.namespace()),
         rates: Rates::new(now().monotonic),
         local: duty.local,
         work: duty.work,
@@ -242,12 +245,16 @@ fn drive<P: Portion>(
 }
 
 /// Where changes of queues are told, if somebody listens.
-fn listen(tasks: &Tasks, listeners: Listeners) -> Option<mpsc::UnboundedSender<Change>> {
+fn listen(
+    tasks: &Tasks,
+    listeners: Listeners,
+    namespace: &Namespace,
+) -> Option<mpsc::UnboundedSender<Change>> {
     if listeners.is_empty() {
         return None;
     }
     let (changes, told) = mpsc::unbounded_channel();
-    tasks.spawn("listeners", until_stopped(listeners.run(told), tasks.clone()));
+    tasks.spawn("listeners", until_stopped(listeners.run(told, namespace.clone()), tasks.clone()));
     Some(changes)
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use crate::MessageQueue;
+use crate::{MessageQueue, client::Namespace};
 
 /// What an application does about it.
 type Listener =
@@ -49,7 +49,11 @@ impl Listeners {
     }
 
     /// Tells changes until there will be no more. Those that are there together are told together.
-    pub(super) async fn run(self, mut changes: mpsc::UnboundedReceiver<Change>) {
+    pub(super) async fn run(
+        self,
+        mut changes: mpsc::UnboundedReceiver<Change>,
+        namespace: Namespace,
+    ) {
         let mut waiting = Vec::new();
         while changes.recv_many(&mut waiting, usize::MAX).await > 0 {
             let is_assigned = |change: &Change| matches!(change, Change::Assigned(_));
@@ -58,7 +62,9 @@ impl Listeners {
                 let listener = if assigned { &self.assigned } else { &self.revoked };
                 let Some(listener) = listener else { continue };
                 let queue = |change: &Change| match change {
-                    Change::Assigned(queue) | Change::Revoked(queue) => queue.clone(),
+                    Change::Assigned(queue) | Change::Revoked(queue) => {
+                        namespace.unwrap_queue(queue)
+                    }
                 };
                 let told = listener(run.iter().map(queue).collect());
                 if tokio::time::timeout(PATIENCE, told).await.is_err() {

@@ -17,13 +17,14 @@ use tokio::time::Instant;
 use super::requests::Requests;
 use crate::{
     Client, Error, ErrorKind, MessageQueue,
-    client::{Closes, Closing, Core, Role, registry::Signals},
+    client::{Closes, Closing, Core, Namespace, Role, registry::Signals},
 };
 
 /// A consumer group that lives in a client: brokers hear of it and of what it reads, and keep its offsets.
 pub(super) struct Presence {
     /// The client lives as long as its consumers.
     client: Client,
+    group: Arc<str>,
     pub(super) requests: Requests,
     model: MessageModel,
     subscriptions: Mutex<BTreeMap<String, SubscriptionData>>,
@@ -47,22 +48,28 @@ impl Presence {
             Error::invalid("a consumer group that cannot be used").with_source(error)
         })?;
         let core = Arc::clone(client.core());
-        core.registry.add_consumer(&group, signals)?;
+        let wire_group = core.namespace().wrap(&group);
+        core.registry.add_consumer(&wire_group, signals)?;
         let left = Arc::<AtomicBool>::default();
         let member = Member {
             core: Arc::downgrade(&core),
-            group: Arc::clone(&group),
+            group: Arc::clone(&wire_group),
             left: Arc::downgrade(&left),
         };
         core.closers.add(Role::Consumer, member);
-        let requests = Requests { core, group };
-        let presence = Self { client, requests, model, subscriptions: Mutex::default(), left };
+        let requests = Requests { core, group: wire_group };
+        let subscriptions = Mutex::default();
+        let presence = Self { client, group, requests, model, subscriptions, left };
         presence.announce(&BTreeMap::new());
         Ok(presence)
     }
 
-    pub(super) fn group(&self) -> &Arc<str> {
-        &self.requests.group
+    pub(super) fn group(&self) -> &str {
+        &self.group
+    }
+
+    pub(super) fn namespace(&self) -> &Namespace {
+        self.requests.core.namespace()
     }
 
     /// By when a request made now is to be answered.
@@ -102,19 +109,20 @@ impl Presence {
         let data = ConsumerData {
             consume_type: ConsumeType::Actively,
             message_model: self.model,
-            group_name: self.group().to_string(),
+            group_name: self.requests.group.to_string(),
             subscription_data_set: subscriptions.values().cloned().collect(),
             unit_mode: self.requests.core.options.unit_mode,
             ..ConsumerData::default()
         };
-        self.requests.core.registry.announce(self.group(), data);
+        self.requests.core.registry.announce(&self.requests.group, data);
     }
 
     /// The readable queues of a topic, as the name servers tell them now.
     pub(super) async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>, Error> {
-        let route = self.requests.core.routes.refreshed(&topic.into(), self.deadline()).await?;
+        let wire_topic = self.namespace().wrap(&topic.into());
+        let route = self.requests.core.routes.refreshed(&wire_topic, self.deadline()).await?;
         let route = route.ok_or_else(|| no_topic(topic))?;
-        Ok(route.subscribe_queues().to_vec())
+        Ok(self.namespace().unwrap_queues(route.subscribe_queues()))
     }
 
     /// Tells the brokers that this member leaves, unless the client has done so.

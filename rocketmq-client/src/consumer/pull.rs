@@ -1,6 +1,7 @@
 //! [`PullConsumer`]: one pull a call, for applications that keep queues and offsets themselves.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fmt,
     future::IntoFuture,
@@ -25,7 +26,9 @@ use super::{
     pulling::{Wanted, pull_answer},
 };
 use crate::{
-    BoxError, Call, Client, Error, ErrorKind, MessageQueue, client::unknown_broker, spans,
+    BoxError, Call, Client, Error, ErrorKind, MessageQueue,
+    client::{Namespace, unknown_broker},
+    spans,
 };
 
 /// Options of a [`PullConsumer`]. Ends with [`start`](Self::start).
@@ -200,7 +203,7 @@ impl PullConsumer {
     /// Safe: nothing changes.
     #[doc(alias = "fetchConsumeOffset")]
     pub async fn committed(&self, queue: &MessageQueue) -> Result<Option<i64>, Error> {
-        self.locate(queue).await?;
+        let queue = &*self.locate(queue).await?;
         match self.presence.requests.stored_offset(queue, self.presence.deadline()).await? {
             Stored::At(offset) => Ok(Some(offset)),
             Stored::Never => Ok(None),
@@ -219,7 +222,7 @@ impl PullConsumer {
     #[doc(alias = "updateConsumeOffset")]
     pub async fn commit(&self, queue: &MessageQueue, offset: i64) -> Result<(), Error> {
         check_offset(offset)?;
-        self.locate(queue).await?;
+        let queue = &*self.locate(queue).await?;
         self.presence.requests.store_offset(queue, offset, self.presence.deadline()).await
     }
 
@@ -233,7 +236,7 @@ impl PullConsumer {
     ///
     /// Safe: nothing changes.
     pub async fn min_offset(&self, queue: &MessageQueue) -> Result<i64, Error> {
-        self.locate(queue).await?;
+        let queue = &*self.locate(queue).await?;
         self.presence.requests.min_offset(queue, self.presence.deadline()).await
     }
 
@@ -247,7 +250,7 @@ impl PullConsumer {
     ///
     /// Safe: nothing changes.
     pub async fn max_offset(&self, queue: &MessageQueue) -> Result<i64, Error> {
-        self.locate(queue).await?;
+        let queue = &*self.locate(queue).await?;
         self.presence.requests.start_offset(queue, Seek::Max, self.presence.deadline()).await
     }
 
@@ -263,7 +266,7 @@ impl PullConsumer {
     /// Safe: nothing changes.
     #[doc(alias = "searchOffset")]
     pub async fn offset_for_time(&self, queue: &MessageQueue, millis: i64) -> Result<i64, Error> {
-        self.locate(queue).await?;
+        let queue = &*self.locate(queue).await?;
         let seek = Seek::Time(millis);
         self.presence.requests.start_offset(queue, seek, self.presence.deadline()).await
     }
@@ -277,14 +280,19 @@ impl PullConsumer {
         self.presence.leave().await;
     }
 
-    /// Learns where the queue's broker is, if that is not known.
-    async fn locate(&self, queue: &MessageQueue) -> Result<(), Error> {
+    pub(super) fn namespace(&self) -> &Namespace {
+        self.presence.namespace()
+    }
+
+    /// The queue on the wire. Learns where its broker is, if that is not known.
+    async fn locate<'a>(&self, queue: &'a MessageQueue) -> Result<Cow<'a, MessageQueue>, Error> {
+        let queue = self.presence.namespace().wrap_queue(queue);
         let routes = &self.presence.requests.core.routes;
         if routes.table().brokers().contains_key(&queue.broker_name) {
-            return Ok(());
+            return Ok(queue);
         }
         routes.find(&queue.topic, self.presence.deadline()).await?;
-        Ok(())
+        Ok(queue)
     }
 
     fn suggested(&self) -> std::sync::MutexGuard<'_, HashMap<MessageQueue, i64>> {
@@ -346,8 +354,9 @@ impl PullCall<'_> {
             return Err(Error::invalid("a pull for no messages"));
         }
         let data = self.filter.subscription(&queue.topic)?;
+        let data = consumer.presence.namespace().wrap_subscription(data);
         consumer.presence.reads(&data).await?;
-        consumer.locate(queue).await?;
+        let queue = &*consumer.locate(queue).await?;
         let requests = &consumer.presence.requests;
         let broker_id = consumer.suggested().get(queue).copied().unwrap_or(0);
         let table = requests.core.routes.table();
@@ -372,7 +381,7 @@ impl PullCall<'_> {
             Error::new(ErrorKind::Protocol, "an answer to a pull that says nothing").at(&*address)
         })?;
         consumer.suggested().insert(queue.clone(), answer.suggest_which_broker_id);
-        Ok(read(answer, &data))
+        Ok(read(answer, &data, consumer.presence.namespace()))
     }
 }
 
@@ -390,7 +399,7 @@ impl<'a> IntoFuture for PullCall<'a> {
     fn into_future(self) -> Self::IntoFuture {
         let requests = &self.consumer.presence.requests;
         let span = spans::Consumer::new(&requests.core, &requests.group)
-            .receive(Some(&requests.core.unwrap(&self.queue.topic)));
+            .receive(Some(&requests.core.namespace().unwrap(&self.queue.topic)));
         Call::new(async move {
             let outcome = self.send().instrument(span.clone()).await;
             spans::received(&span, &outcome, |pulled| pulled.messages.len());
@@ -407,7 +416,7 @@ fn check_offset(offset: i64) -> Result<(), Error> {
 }
 
 /// Opens the messages that are wanted.
-fn read(answer: PullAnswer, data: &SubscriptionData) -> Pulled {
+fn read(answer: PullAnswer, data: &SubscriptionData, namespace: &Namespace) -> Pulled {
     let mut pulled = Pulled {
         status: answer.status,
         messages: Vec::with_capacity(answer.messages.len()),
@@ -429,7 +438,7 @@ fn read(answer: PullAnswer, data: &SubscriptionData) -> Pulled {
             continue;
         }
         match open(&stored, &limits) {
-            Ok(message) => pulled.messages.push(message),
+            Ok(message) => pulled.messages.push(namespace.unwrap_message(message)),
             Err(cause) => pulled.damaged.push(Damaged {
                 queue_offset: Some(stored.queue_offset),
                 bytes: stored.body,

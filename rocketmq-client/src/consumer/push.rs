@@ -9,10 +9,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Filter, driver::Request, launch::Staff};
+use super::{Filter, driver::Request, launch::Staff, requests::Requests};
 use crate::{
     Client, Error,
-    client::{Closes, Closing},
+    client::{Closes, Closing, Namespace},
 };
 
 /// A running consumer of a group. Dropping it stops it at once: what its handlers were doing is delivered again, to this group's
@@ -21,23 +21,25 @@ use crate::{
 #[doc(alias = "DefaultMQPushConsumer")]
 pub struct PushConsumer {
     group: Arc<str>,
+    requests: Requests,
     commands: mpsc::UnboundedSender<Request>,
     tasks: Tasks,
     staff: Staff,
     closed: bool,
     /// The client lives as long as its consumers.
-    client: Client,
+    _client: Client,
 }
 
 impl PushConsumer {
     pub(super) fn new(
-        client: Client,
+        requests: Requests,
         group: Arc<str>,
         commands: mpsc::UnboundedSender<Request>,
         tasks: Tasks,
         staff: Staff,
+        client: Client,
     ) -> Self {
-        Self { group, commands, tasks, staff, closed: false, client }
+        Self { group, requests, commands, tasks, staff, closed: false, _client: client }
     }
 
     /// Whether the consumer has ended without having been shut down: its client was.
@@ -63,7 +65,8 @@ impl PushConsumer {
         let (answer, snapshot) = oneshot::channel();
         let gone = || Error::closed("consumer");
         self.commands.send(Request::Snapshot(answer)).map_err(|_| gone())?;
-        snapshot.await.map_err(|_| gone())
+        let snapshot = snapshot.await.map_err(|_| gone())?;
+        Ok(self.namespace().unwrap_snapshot(snapshot))
     }
 
     /// Messages that the brokers hold for this member's queues and that are not consumed yet, as of the last pulls.
@@ -100,13 +103,17 @@ impl PushConsumer {
     /// [`Invalid`](crate::ErrorKind::Invalid) for a topic or a filter that cannot be used.
     pub fn subscribe(&self, topic: &str, filter: impl Into<Filter>) -> Result<(), Error> {
         let subscription = filter.into().subscription(topic)?;
-        self.tell(Input::Subscribe(subscription));
+        self.tell(Input::Subscribe(self.namespace().wrap_subscription(subscription)));
         Ok(())
     }
 
     /// Reads a topic no longer. Its queues are given up in order: handlers may finish, offsets are committed.
     pub fn unsubscribe(&self, topic: &str) {
-        self.tell(Input::Unsubscribe { topic: topic.into() });
+        self.tell(Input::Unsubscribe { topic: self.namespace().wrap(&topic.into()) });
+    }
+
+    fn namespace(&self) -> &Namespace {
+        self.requests.core.namespace()
     }
 
     /// A consumer that has ended has nothing to be told.
@@ -198,7 +205,7 @@ impl Drop for PushConsumer {
     fn drop(&mut self) {
         if !self.closed {
             tracing::warn!(group = %self.group, "a consumer was dropped without shutdown");
-            self.client.core().registry.remove_consumer(&self.group);
+            self.requests.core.registry.remove_consumer(&self.requests.group);
         }
         self.tasks.stop();
     }

@@ -119,8 +119,10 @@ impl Attempt<'_> {
                 return Err(Error::new(ErrorKind::Protocol, text).unknown_outcome());
             }
         };
-        let queue =
-            MessageQueue { queue_id: answer.header.queue_id, ..self.core.unwrap_queue(self.queue) };
+        let queue = MessageQueue {
+            queue_id: answer.header.queue_id,
+            ..self.core.namespace().unwrap_queue(self.queue)
+        };
         Ok(SendReceipt {
             status,
             message_id: self.id,

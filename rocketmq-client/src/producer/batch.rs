@@ -249,7 +249,7 @@ impl Producer {
         message.check_batched()?;
         let core = shared.client.core();
         let id = core.new_message_id();
-        let properties = message.wire_properties(&id, &[], core.namespace())?;
+        let properties = message.wire_properties(&id, &[], core.namespace().name())?;
         let (flag, body) = (message.flag_word(), message.body().clone());
         Ok((id, BatchRecord { flag, body, properties }))
     }
@@ -262,7 +262,7 @@ impl Producer {
         timeout: Option<Duration>,
     ) -> Result<Vec<SendReceipt>, Error> {
         let core = self.shared.client.core();
-        let topic = core.wrap(&chunk.topic);
+        let topic = core.namespace().wrap(&chunk.topic);
         if let Target::Queue(queue) = &mut target {
             if queue.topic != chunk.topic {
                 return Err(Error::invalid(format!(

@@ -231,7 +231,7 @@ impl Checks {
         let resolution = if running {
             Resolution::Unknown
         } else {
-            let topic = core.unwrap(&message.topic).into_owned();
+            let topic = core.namespace().unwrap(&message.topic).into_owned();
             match (self.checker.check)(HalfMessage { message, topic }).await {
                 Ok(resolution) => resolution,
                 Err(cause) => {

@@ -113,7 +113,7 @@ impl End {
         error: Option<&Error>,
     ) {
         let shared = &producer.shared;
-        let topic = shared.client.core().unwrap(&self.topic);
+        let topic = shared.client.core().namespace().unwrap(&self.topic);
         for hook in &*shared.options.hooks {
             hook.after_transaction(&EndedTransaction {
                 message_id: &self.message_id,

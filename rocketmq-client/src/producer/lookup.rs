@@ -58,7 +58,11 @@ impl Producer {
     pub async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>, Error> {
         let core = self.shared.client.core();
         let route = self.route_of(topic, self.deadline()).await?;
-        Ok(route.publish_queues().iter().map(|queue| core.unwrap_queue(queue)).collect())
+        Ok(route
+            .publish_queues()
+            .iter()
+            .map(|queue| core.namespace().unwrap_queue(queue))
+            .collect())
     }
 
     /// The offset of the first message of a queue.
@@ -127,7 +131,7 @@ impl Producer {
         request: &R,
     ) -> Result<i64, Error> {
         let (core, deadline) = (self.shared.client.core(), self.deadline());
-        core.routes.find(&core.wrap(&queue.topic), deadline).await?;
+        core.routes.find(&core.namespace().wrap(&queue.topic), deadline).await?;
         let address = core.preferred_address(&core.master_of(queue)?);
         Ok(core.call(&address, request, Bytes::new(), deadline).await?.header.offset)
     }
@@ -145,7 +149,7 @@ impl Producer {
     pub async fn message(&self, topic: &str, id: &OffsetMessageId) -> Result<MessageExt, Error> {
         let core = self.shared.client.core();
         let request = ViewMessageRequestHeader {
-            topic: Some((&core.wrap(&topic.into())).into()),
+            topic: Some((&core.namespace().wrap(&topic.into())).into()),
             offset: id.commit_log_offset,
         };
         let address = id.store_host.to_string();
@@ -218,7 +222,7 @@ impl Producer {
         for (broker_name, addresses) in route.brokers() {
             let Some(address) = addresses.values().next() else { continue };
             let request = QueryMessageRequestHeader {
-                topic: (&core.wrap(&topic.into())).into(),
+                topic: (&core.namespace().wrap(&topic.into())).into(),
                 key: Text::from(key.to_owned()),
                 max_num: i32::from(max),
                 begin_timestamp: millis(within.start),
@@ -241,7 +245,7 @@ impl Producer {
         decode_messages(body.clone()).flatten().map(|stored| {
             let plain = stored.plain_body(&BodyLimits::default());
             let body = plain.unwrap_or_else(|_| stored.body.clone());
-            let topic = Text::from(core.unwrap(&stored.topic).into_owned());
+            let topic = Text::from(core.namespace().unwrap(&stored.topic).into_owned());
             MessageExt { body, topic, ..stored }
         })
     }
@@ -264,7 +268,7 @@ impl Producer {
         let deadline = self.deadline();
         let template = self.route_of(AUTO_CREATE_TOPIC, deadline).await?;
         let request = CreateTopicRequestHeader {
-            topic: (&core.wrap(&topic.into())).into(),
+            topic: (&core.namespace().wrap(&topic.into())).into(),
             default_topic: Text::from_static(AUTO_CREATE_TOPIC),
             read_queue_nums: i32::from(queues.max(1)),
             write_queue_nums: i32::from(queues.max(1)),
@@ -283,7 +287,7 @@ impl Producer {
             });
         }
         let answers = asked.join_all().await;
-        core.routes.want(&core.wrap(&topic.into()));
+        core.routes.want(&core.namespace().wrap(&topic.into()));
         answers.into_iter().collect()
     }
 
@@ -302,7 +306,7 @@ impl Producer {
     pub async fn recall(&self, topic: &str, handle: &str) -> Result<MessageId, Error> {
         self.check_open()?;
         let core = self.shared.client.core();
-        let wire_topic = core.wrap(&topic.into());
+        let wire_topic = core.namespace().wrap(&topic.into());
         let parsed: RecallHandle = handle
             .parse()
             .map_err(|error| Error::invalid("a recall handle that is none").with_source(error))?;
@@ -344,14 +348,14 @@ impl Producer {
     }
 
     fn wire_topic(&self, queue: &MessageQueue) -> Text {
-        (&self.shared.client.core().wrap(&queue.topic)).into()
+        (&self.shared.client.core().namespace().wrap(&queue.topic)).into()
     }
 
     async fn route_of(&self, topic: &str, deadline: Instant) -> Result<Arc<TopicRoute>, Error> {
         let core = self.shared.client.core();
         let missing =
             || Error::new(ErrorKind::TopicNotFound, format!("topic {topic} does not exist"));
-        core.routes.find(&core.wrap(&topic.into()), deadline).await?.ok_or_else(missing)
+        core.routes.find(&core.namespace().wrap(&topic.into()), deadline).await?.ok_or_else(missing)
     }
 }
 

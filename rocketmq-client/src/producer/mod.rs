@@ -110,7 +110,7 @@ impl Producer {
         options: ProducerOptions,
         tracer: Option<Tracer>,
     ) -> Self {
-        let wire_group = client.core().wrap(&group);
+        let wire_group = client.core().namespace().wrap(&group);
         client.core().registry.add_producer(&wire_group);
         let tasks = client.core().tasks.clone();
         let shared = Arc::new(Shared {

@@ -82,7 +82,11 @@ impl Producer {
         if kind == Kind::Half {
             message.check_half()?;
         }
-        let topic = shared.client.core().wrap(message.shared_topic());
+        // The topic of replies is the cluster's.
+        let topic = match kind {
+            Kind::Reply => Arc::clone(message.shared_topic()),
+            _ => shared.client.core().namespace().wrap(message.shared_topic()),
+        };
         if let Target::Queue(queue) = &mut target {
             if queue.topic != *message.shared_topic() {
                 let text = format!("queue {queue} is not of topic {}", message.topic());
@@ -91,7 +95,8 @@ impl Producer {
             queue.topic = Arc::clone(&topic);
         }
         let id = shared.client.core().new_message_id();
-        let properties = message.wire_properties(&id, &added, shared.client.core().namespace())?;
+        let properties =
+            message.wire_properties(&id, &added, shared.client.core().namespace().name())?;
         let wire = Wire::new(kind, &message, properties);
         Ok(Sending::new(self.clone(), topic, id, wire, target, timeout, context))
     }
@@ -194,7 +199,7 @@ impl Sending {
     fn trace(&self, tracer: &Tracer, began: Instant, stored: &Stored) {
         let (shared, receipt) = (&self.producer.shared, &stored.receipt);
         let core = shared.client.core();
-        let topic = core.unwrap(&self.topic);
+        let topic = core.namespace().unwrap(&self.topic);
         let Some(answer) = &stored.answer else { return };
         let Some(region) = answer.region.as_deref() else { return };
         if answer.trace_on == Some(false) || tracer.leaves_out(&topic) {
@@ -349,8 +354,10 @@ impl Sending {
                 if self.plan.next(queues, || 0).is_none() {
                     return Ok(None);
                 }
-                let shown: Vec<_> =
-                    queues.iter().map(|queue| shared.client.core().unwrap_queue(queue)).collect();
+                let shown: Vec<_> = queues
+                    .iter()
+                    .map(|queue| shared.client.core().namespace().unwrap_queue(queue))
+                    .collect();
                 let queue = queues.get(choose(&shown)).cloned();
                 return queue.map(Some).ok_or_else(|| {
                     Error::invalid(format!(
@@ -416,7 +423,7 @@ impl Sending {
     }
 
     fn no_queue(&self) -> Error {
-        let topic = self.producer.shared.client.core().unwrap(&self.topic);
+        let topic = self.producer.shared.client.core().namespace().unwrap(&self.topic);
         Error::new(
             ErrorKind::TopicNotFound,
             format!("topic {topic} has no queue that can be written"),

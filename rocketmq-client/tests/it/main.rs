@@ -11,6 +11,7 @@ mod later;
 mod lite_pull;
 mod lite_topics;
 mod name_servers;
+mod namespace;
 mod pop_push;
 mod pull;
 mod push;

@@ -162,6 +162,8 @@ impl LitePullConsumerBuilder {
                 self.config.subscriptions.push(filter.subscription(topic)?);
             }
         }
+        let group = Arc::clone(&self.config.group);
+        self.client.core().namespace().wrap_names(&mut self.config);
         let requests = Requests {
             core: Arc::clone(self.client.core()),
             group: Arc::clone(&self.config.group),
@@ -169,6 +171,7 @@ impl LitePullConsumerBuilder {
         requests.check(&self.config.subscriptions).await?;
         let launched = launch::drive_polled(&self.client, self.config)?;
         let consumer = LitePullConsumer {
+            group,
             requests: launched.requests,
             commands: launched.commands,
             tasks: launched.tasks,

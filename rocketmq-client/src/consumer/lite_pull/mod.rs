@@ -5,7 +5,7 @@ mod positions;
 mod stream;
 mod watch;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use rocketmq_consumer::{Input, Snapshot, Vouch};
 use rocketmq_protocol::message::BodyLimits;
@@ -24,7 +24,7 @@ use super::{
     push::close,
     requests::Requests,
 };
-use crate::{Client, Error, MessageQueue, spans};
+use crate::{Client, Error, MessageQueue, client::Namespace, spans};
 
 /// Reads messages when the application polls, from queues that are pulled ahead.
 ///
@@ -51,6 +51,7 @@ use crate::{Client, Error, MessageQueue, spans};
 #[must_use = "a consumer that is dropped stops"]
 #[doc(alias = "DefaultLitePullConsumer")]
 pub struct LitePullConsumer {
+    group: Arc<str>,
     requests: Requests,
     commands: mpsc::UnboundedSender<Request>,
     tasks: Tasks,
@@ -63,7 +64,11 @@ pub struct LitePullConsumer {
 impl LitePullConsumer {
     /// The group.
     pub fn group(&self) -> &str {
-        &self.requests.group
+        &self.group
+    }
+
+    fn namespace(&self) -> &Namespace {
+        self.requests.core.namespace()
     }
 
     /// Messages of one queue, in order, as soon as there are any; none if there are none within `wait`. Queues have their turns.
@@ -109,9 +114,9 @@ impl LitePullConsumer {
     fn open(&self, polled: Polled) -> Vec<Delivery> {
         let limits = BodyLimits::default();
         let open = |item| {
-            Delivery::open(item, &limits).unwrap_or_else(|(item, cause)| {
+            Delivery::open(item, &limits, self.namespace()).unwrap_or_else(|(item, cause)| {
                 tracing::error!(delivery = ?item, %cause, "a message that cannot be read");
-                Delivery::raw(item)
+                Delivery::raw(item, self.namespace())
             })
         };
         polled.accept().into_iter().map(open).collect()
@@ -126,7 +131,8 @@ impl LitePullConsumer {
         if self.options.assigned {
             return Err(Error::invalid("the queues of this consumer are assigned"));
         }
-        self.tell(Input::Subscribe(filter.into().subscription(topic)?))
+        let data = filter.into().subscription(topic)?;
+        self.tell(Input::Subscribe(self.namespace().wrap_subscription(data)))
     }
 
     /// Reads a topic no longer. Its queues are given up, with what was consumed of them committed.
@@ -135,7 +141,7 @@ impl LitePullConsumer {
     ///
     /// [`Closed`](crate::ErrorKind::Closed) when the client has been shut down.
     pub fn unsubscribe(&self, topic: &str) -> Result<(), Error> {
-        self.tell(Input::Unsubscribe { topic: topic.into() })
+        self.tell(Input::Unsubscribe { topic: self.namespace().wrap(&topic.into()) })
     }
 
     /// Reads these queues from now on, and no others. Those that stay go on where they are.
@@ -159,10 +165,11 @@ impl LitePullConsumer {
         for topic in builder::topics_of(&queues) {
             self.find(&topic).await?;
             if !self.options.filters.contains_key(&topic) {
-                self.tell(Input::Subscribe(Filter::all().subscription(&topic)?))?;
+                let data = Filter::all().subscription(&topic)?;
+                self.tell(Input::Subscribe(self.namespace().wrap_subscription(data)))?;
             }
         }
-        self.tell(Input::Assign(queues))
+        self.tell(Input::Assign(self.namespace().wrap_queues(queues)))
     }
 
     /// The queues that this consumer reads, or is about to read.
@@ -190,7 +197,7 @@ impl LitePullConsumer {
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         let (answer, snapshot) = oneshot::channel();
         self.send(Request::Snapshot(answer))?;
-        snapshot.await.map_err(|_| gone())
+        Ok(self.namespace().unwrap_snapshot(snapshot.await.map_err(|_| gone())?))
     }
 
     /// Messages that the brokers hold for this member's queues and that are not consumed yet, as of the last pulls.
@@ -213,7 +220,7 @@ impl LitePullConsumer {
     ///
     /// [`Closed`](crate::ErrorKind::Closed) when the client has been shut down.
     pub fn pause(&self, queues: impl IntoIterator<Item = MessageQueue>) -> Result<(), Error> {
-        self.tell(Input::PauseQueues(queues.into_iter().collect()))
+        self.tell(Input::PauseQueues(self.namespace().wrap_queues(queues)))
     }
 
     /// Reads paused queues again.
@@ -222,7 +229,7 @@ impl LitePullConsumer {
     ///
     /// [`Closed`](crate::ErrorKind::Closed) when the client has been shut down.
     pub fn resume(&self, queues: impl IntoIterator<Item = MessageQueue>) -> Result<(), Error> {
-        self.tell(Input::ResumeQueues(queues.into_iter().collect()))
+        self.tell(Input::ResumeQueues(self.namespace().wrap_queues(queues)))
     }
 
     /// Tells when the queues of a topic change.
@@ -266,7 +273,7 @@ fn gone() -> Error {
 impl Drop for LitePullConsumer {
     fn drop(&mut self) {
         if !self.closed {
-            tracing::warn!(group = %self.requests.group, "a consumer was dropped without shutdown");
+            tracing::warn!(group = %self.group, "a consumer was dropped without shutdown");
             self.requests.core.registry.remove_consumer(&self.requests.group);
         }
         self.tasks.stop();

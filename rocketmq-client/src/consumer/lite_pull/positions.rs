@@ -54,7 +54,9 @@ impl LitePullConsumer {
                 return Err(not_ours(queue));
             }
         }
-        self.commit_what(Vouch::Before(offsets)).await
+        let namespace = self.namespace();
+        let on_the_wire = |(queue, offset)| (namespace.wrap_queue(&queue).into_owned(), offset);
+        self.commit_what(Vouch::Before(offsets.into_iter().map(on_the_wire).collect())).await
     }
 
     async fn commit_what(&self, vouch: Vouch) -> Result<(), Error> {
@@ -79,7 +81,8 @@ impl LitePullConsumer {
     ///
     /// Safe: nothing changes.
     pub async fn committed(&self, queue: &MessageQueue) -> Result<Option<i64>, Error> {
-        match self.requests.stored_offset(queue, self.deadline()).await? {
+        let queue = self.namespace().wrap_queue(queue);
+        match self.requests.stored_offset(&queue, self.deadline()).await? {
             Stored::At(offset) => Ok(Some(offset)),
             Stored::Never => Ok(None),
         }
@@ -97,7 +100,8 @@ impl LitePullConsumer {
     /// Safe: nothing changes.
     #[doc(alias = "offsetForTimestamp")]
     pub async fn offset_for_time(&self, queue: &MessageQueue, millis: i64) -> Result<i64, Error> {
-        self.requests.start_offset(queue, Seek::Time(millis), self.deadline()).await
+        let queue = self.namespace().wrap_queue(queue);
+        self.requests.start_offset(&queue, Seek::Time(millis), self.deadline()).await
     }
 
     /// The queues of a topic that can be read, as the name servers tell them now.
@@ -111,9 +115,11 @@ impl LitePullConsumer {
     /// Safe: nothing changes.
     #[doc(alias = "fetchMessageQueues")]
     pub async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>, Error> {
-        let routes = &self.requests.core.routes;
-        let route = routes.refreshed(&topic.into(), self.deadline()).await?;
-        Ok(route.ok_or_else(|| no_topic(topic))?.subscribe_queues().to_vec())
+        let (routes, wire_topic) =
+            (&self.requests.core.routes, self.namespace().wrap(&topic.into()));
+        let route = routes.refreshed(&wire_topic, self.deadline()).await?;
+        let route = route.ok_or_else(|| no_topic(topic))?;
+        Ok(self.namespace().unwrap_queues(route.subscribe_queues()))
     }
 
     /// Reads a queue on from another offset. What has been pulled of it and not been polled is dropped, and what was polled before
@@ -128,8 +134,7 @@ impl LitePullConsumer {
     ///
     /// Nothing has changed if the future is dropped.
     pub async fn seek(&self, queue: &MessageQueue, offset: i64) -> Result<(), Error> {
-        let first = self.requests.min_offset(queue, self.deadline()).await?;
-        let end = self.requests.start_offset(queue, Seek::Max, self.deadline()).await?;
+        let (first, end) = (self.first(queue).await?, self.end(queue).await?);
         if !(first..=end).contains(&offset) {
             let text =
                 format!("offset {offset} lies outside of {queue}, which has {first} to {end}");
@@ -148,7 +153,7 @@ impl LitePullConsumer {
     ///
     /// As [`seek`](Self::seek).
     pub async fn seek_to_begin(&self, queue: &MessageQueue) -> Result<(), Error> {
-        let first = self.requests.min_offset(queue, self.deadline()).await?;
+        let first = self.first(queue).await?;
         self.go_to(queue, first).await
     }
 
@@ -162,7 +167,7 @@ impl LitePullConsumer {
     ///
     /// As [`seek`](Self::seek).
     pub async fn seek_to_end(&self, queue: &MessageQueue) -> Result<(), Error> {
-        let end = self.requests.start_offset(queue, Seek::Max, self.deadline()).await?;
+        let end = self.end(queue).await?;
         self.go_to(queue, end).await
     }
 
@@ -180,15 +185,25 @@ impl LitePullConsumer {
         self.go_to(queue, offset).await
     }
 
+    async fn first(&self, queue: &MessageQueue) -> Result<i64, Error> {
+        self.requests.min_offset(&self.namespace().wrap_queue(queue), self.deadline()).await
+    }
+
+    async fn end(&self, queue: &MessageQueue) -> Result<i64, Error> {
+        let queue = self.namespace().wrap_queue(queue);
+        self.requests.start_offset(&queue, Seek::Max, self.deadline()).await
+    }
+
     async fn go_to(&self, queue: &MessageQueue, offset: i64) -> Result<(), Error> {
         if !self.assignment().await?.contains(queue) {
             return Err(not_ours(queue));
         }
-        self.tell(Input::MoveTo(vec![(queue.clone(), offset)]))
+        self.tell(Input::MoveTo(vec![(self.namespace().wrap_queue(queue).into_owned(), offset)]))
     }
 
     pub(super) async fn find(&self, topic: &Arc<str>) -> Result<Arc<TopicRoute>, Error> {
-        let route = self.requests.core.routes.find(topic, self.deadline()).await?;
+        let wire_topic = self.namespace().wrap(topic);
+        let route = self.requests.core.routes.find(&wire_topic, self.deadline()).await?;
         route.ok_or_else(|| no_topic(topic))
     }
 

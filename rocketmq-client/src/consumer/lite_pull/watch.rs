@@ -16,10 +16,10 @@ pub struct QueueChanges {
 
 impl QueueChanges {
     pub(super) fn new(core: &Arc<Core>, topic: &str) -> Self {
-        let topic = Arc::<str>::from(topic);
+        let topic = core.namespace().wrap(&topic.into());
         core.routes.want(&topic);
         let answers = core.routes.answers();
-        let known = core.routes.table().subscribe_queues(&topic).to_vec();
+        let known = core.namespace().unwrap_queues(core.routes.table().subscribe_queues(&topic));
         Self { core: Arc::clone(core), topic, known, answers }
     }
 
@@ -37,9 +37,9 @@ impl QueueChanges {
         loop {
             self.answers.changed().await.ok()?;
             let table = self.core.routes.table();
-            let now = table.subscribe_queues(&self.topic);
+            let now = self.core.namespace().unwrap_queues(table.subscribe_queues(&self.topic));
             if now != self.known {
-                self.known = now.to_vec();
+                self.known = now;
                 break;
             }
         }

@@ -64,15 +64,18 @@ impl LiteTopicConsumerBuilder {
         let (model, client) = (MessageModel::LiteSelective, self.client);
         let presence = Presence::enter_with(client, self.group, model, &signals)?;
         let core = Arc::clone(&presence.requests.core);
-        let topics = Arc::new(LiteTopics::new(&core.id, presence.group(), self.topic));
-        core.registry.lite_topics(presence.group(), &topics);
+        let group = &presence.requests.group;
+        let wire_topic = core.namespace().wrap(&self.topic);
+        let topics = Arc::new(LiteTopics::new(&core.id, group, wire_topic));
+        core.registry.lite_topics(group, &topics);
         let consumer = LiteTopicConsumer {
             presence,
+            topic: self.topic,
             topics,
             arrivals: Arc::default(),
             await_duration: self.await_duration,
         };
-        consumer.presence.reads(&everything).await?;
+        consumer.presence.reads(&core.namespace().wrap_subscription(everything)).await?;
         for lite_topic in &self.lite_topics {
             consumer.subscribe(lite_topic).await?;
         }

@@ -53,6 +53,7 @@ pub(crate) use subscriptions::LiteTopics;
 #[must_use = "a consumer that is dropped leaves its group"]
 pub struct LiteTopicConsumer {
     presence: Presence,
+    topic: Arc<str>,
     topics: Arc<LiteTopics>,
     arrivals: Arc<Arrivals>,
     await_duration: Duration,
@@ -66,7 +67,7 @@ impl LiteTopicConsumer {
 
     /// The topic above the lite topics.
     pub fn topic(&self) -> &str {
-        &self.topics.topic
+        &self.topic
     }
 
     /// The lite topics that are subscribed to. Brokers may take some away: to give one to another member where the group is set to
@@ -209,7 +210,7 @@ impl LiteTopicConsumer {
     async fn brokers(&self) -> Result<BTreeSet<Arc<str>>, Error> {
         let routes = &self.presence.requests.core.routes;
         let route = routes.find(&self.topics.topic, self.presence.deadline()).await?;
-        let route = route.ok_or_else(|| no_topic(&self.topics.topic))?;
+        let route = route.ok_or_else(|| no_topic(&self.topic))?;
         Ok(route.subscribe_queues().iter().map(|queue| Arc::clone(&queue.broker_name)).collect())
     }
 

@@ -81,10 +81,13 @@ impl Requests {
         let broker = Text::from(&plan.broker);
         let popped = popped_lite(&broker, &plan.topics.topic, &answer.header, messages);
         let expires = Instant::now() + plan.invisible;
+        let namespace = self.core.namespace();
+        let topic = namespace.unwrap_topic(&plan.topics.topic);
         let received = |Popped { content, receipt, .. }| Received {
-            content: opened(content),
+            content: opened(content, namespace),
             receipt,
-            topic: Arc::clone(&plan.topics.topic),
+            topic: Arc::clone(&topic),
+            wire_topic: Arc::clone(&plan.topics.topic),
             is_lite: true,
             expires,
         };

@@ -112,7 +112,7 @@ impl SimpleConsumerBuilder {
             unanswered: Mutex::default(),
         };
         for data in self.subscriptions {
-            consumer.reads(data).await?;
+            consumer.reads(consumer.presence.namespace().wrap_subscription(data)).await?;
         }
         Ok(consumer)
     }

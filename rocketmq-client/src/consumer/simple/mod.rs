@@ -100,13 +100,15 @@ impl SimpleConsumer {
     ///
     /// Nothing has changed if the future is dropped.
     pub async fn subscribe(&self, topic: &str, filter: impl Into<Filter>) -> Result<(), Error> {
-        self.reads(filter.into().subscription(topic)?).await
+        let data = filter.into().subscription(topic)?;
+        self.reads(self.presence.namespace().wrap_subscription(data)).await
     }
 
     /// Receives from this topic no longer. Whether it was subscribed.
     pub fn unsubscribe(&self, topic: &str) -> bool {
-        self.presence.reads_no_longer(topic);
-        self.subscriptions().remove(topic).is_some()
+        let topic = self.presence.namespace().wrap(&topic.into());
+        self.presence.reads_no_longer(&topic);
+        self.subscriptions().remove(&topic).is_some()
     }
 
     async fn reads(&self, data: SubscriptionData) -> Result<(), Error> {
@@ -212,6 +214,8 @@ impl SimpleConsumer {
             self.unanswered().remove(&source.queue);
         }
         let expires = Instant::now() + invisible;
+        let namespace = self.presence.namespace();
+        let topic = namespace.unwrap_topic(&source.queue.topic);
         let mut received = Vec::new();
         for Popped { content, receipt, .. } in popped? {
             let content = match content {
@@ -219,10 +223,11 @@ impl SimpleConsumer {
                     self.ack_unwanted(&source.queue.topic, receipt);
                     continue;
                 }
-                content => opened(content),
+                content => opened(content, namespace),
             };
-            let topic = Arc::clone(&source.queue.topic);
-            received.push(Received { content, receipt, topic, is_lite: false, expires });
+            let (topic, wire_topic) = (Arc::clone(&topic), Arc::clone(&source.queue.topic));
+            let one = Received { content, receipt, topic, wire_topic, is_lite: false, expires };
+            received.push(one);
         }
         Ok(received)
     }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     Error, ErrorKind,
+    client::Namespace,
     consumer::{Damaged, delivery::open, popping::Ticket},
 };
 
@@ -21,6 +22,7 @@ pub struct Received {
     pub(in crate::consumer) content: Result<MessageExt, Damaged>,
     pub(in crate::consumer) receipt: Option<Receipt>,
     pub(in crate::consumer) topic: Arc<str>,
+    pub(in crate::consumer) wire_topic: Arc<str>,
     /// It comes from a lite topic under it.
     pub(in crate::consumer) is_lite: bool,
     pub(in crate::consumer) expires: Instant,
@@ -86,7 +88,7 @@ impl Received {
             Error::invalid("a message so damaged that it cannot be told which one it is")
         })?;
         let lite_topic = self.lite_topic().filter(|_| self.is_lite);
-        Ok(Ticket { topic: &self.topic, lite_topic, receipt })
+        Ok(Ticket { topic: &self.wire_topic, lite_topic, receipt })
     }
 
     pub(in crate::consumer) fn check_time(&self) -> Result<(), Error> {
@@ -106,13 +108,15 @@ impl Received {
 /// Inflates a body, and checks it.
 pub(in crate::consumer) fn opened(
     content: Result<MessageExt, Undecodable>,
+    namespace: &Namespace,
 ) -> Result<MessageExt, Damaged> {
     let stored = content.map_err(Damaged::from)?;
-    open(&stored, &BodyLimits::default()).map_err(|cause| Damaged {
-        queue_offset: Some(stored.queue_offset),
-        bytes: stored.body,
-        cause,
-    })
+    match open(&stored, &BodyLimits::default()) {
+        Ok(message) => Ok(namespace.unwrap_message(message)),
+        Err(cause) => {
+            Err(Damaged { queue_offset: Some(stored.queue_offset), bytes: stored.body, cause })
+        }
+    }
 }
 
 /// Bodies may be personal: they are not shown.
