@@ -1,15 +1,23 @@
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.LocalTransactionState;
 import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.client.producer.TransactionListener;
+import org.apache.rocketmq.client.producer.TransactionMQProducer;
 import org.apache.rocketmq.client.producer.selector.SelectMessageQueueByHash;
 import org.apache.rocketmq.client.utils.MessageUtil;
+import org.apache.rocketmq.common.MQVersion;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageAccessor;
+import org.apache.rocketmq.common.message.MessageExt;
 
 /** The Java side of an exchange: prints what it sends or receives, a JSON object a line. */
 public class Crossing {
@@ -30,17 +38,56 @@ public class Crossing {
         Runtime.getRuntime().halt(0);
     }
 
+    /**
+     * Every other body is long enough to be compressed, by each of the three ways in turn. A quarter travels as one batch; the last
+     * three come after a delay level, in a transaction and, from 5.x on, when a timer is due.
+     */
     static void produce(String nameServer, String topic, int count) throws Exception {
-        DefaultMQProducer producer = start("java-producer", nameServer);
+        DefaultMQProducer[] producers = {null, null, null};
+        String[] compressions = {"ZLIB", "LZ4", "ZSTD"};
+        for (int n = 0; n < 3; n++) {
+            System.setProperty("rocketmq.message.compressType", compressions[n]);
+            producers[n] = start("java-producer-" + compressions[n], nameServer);
+        }
+        TransactionMQProducer transactional = new TransactionMQProducer("java-transactions");
+        transactional.setNamesrvAddr(nameServer);
+        transactional.setTransactionListener(new Committing());
+        transactional.start();
+        List<Message> batch = new ArrayList<>();
         for (int n = 0; n < count; n++) {
-            // Every other body is long enough to be compressed.
             String text = "ünïcode 中 " + n + (n % 2 == 0 ? "" : " …".repeat(3000));
             Message message = new Message(topic, "täg", "key-" + n + " schlüssel-" + n, text.getBytes(StandardCharsets.UTF_8));
             message.putUserProperty(PROPERTY, "✓ " + n);
-            producer.send(message);
+            // Sending compresses the body in place.
             print(text.getBytes(StandardCharsets.UTF_8), message);
+            DefaultMQProducer producer = producers[n / 2 % 3];
+            if (n == count - 1) {
+                if (MQVersion.CURRENT_VERSION >= MQVersion.Version.V5_0_0.ordinal()) MessageAccessor.putProperty(message, "TIMER_DELAY_MS", "1000");
+                producer.send(message);
+            } else if (n == count - 2) {
+                transactional.sendMessageInTransaction(message, null);
+            } else if (n == count - 3) {
+                message.setDelayTimeLevel(1);
+                producer.send(message);
+            } else if (n >= count - 3 - count / 4) {
+                batch.add(message);
+            } else {
+                producer.send(message);
+            }
         }
-        producer.shutdown();
+        producers[0].send(batch);
+        transactional.shutdown();
+        for (DefaultMQProducer producer : producers) producer.shutdown();
+    }
+
+    static class Committing implements TransactionListener {
+        public LocalTransactionState executeLocalTransaction(Message half, Object argument) {
+            return LocalTransactionState.COMMIT_MESSAGE;
+        }
+
+        public LocalTransactionState checkLocalTransaction(MessageExt half) {
+            return LocalTransactionState.COMMIT_MESSAGE;
+        }
     }
 
     static void consume(String nameServer, String topic, int count, String group) throws Exception {

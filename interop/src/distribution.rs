@@ -103,7 +103,7 @@ pub(crate) fn cache() -> PathBuf {
     std::path::absolute(&cache).unwrap_or(cache)
 }
 
-fn require(program: &'static str) -> Result<(), InteropError> {
+pub(crate) fn require(program: &'static str) -> Result<(), InteropError> {
     match Command::new(program).arg("-version").output() {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(InteropError::Missing(program)),

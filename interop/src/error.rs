@@ -4,13 +4,13 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-/// Why real servers, or the Java client, cannot be had.
+/// Why real servers, or another client, cannot be had.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InteropError {
     /// A program is not installed.
     #[error(
-        "`{0}` is not installed: a JDK (11 or later) and Maven are needed to run Apache RocketMQ"
+        "`{0}` is not installed: Apache RocketMQ needs a JDK (11 or later) and Maven, its Go client needs Go"
     )]
     Missing(&'static str),
     /// A program ended with an error.

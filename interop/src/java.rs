@@ -1,151 +1,41 @@
-//! [`JavaClient`]: the genuine Java client on the other side.
+//! The genuine Java client of a release as a [`Peer`].
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
-
-use serde_json::Value;
+use std::{fs, path::Path, process::Command};
 
 use crate::{
-    Distribution, InteropError,
+    Distribution, InteropError, Peer,
     distribution::{cache, run},
     jvm::{options, prepare_home},
 };
 
-/// The genuine Java client of a release, behind a small program.
-#[derive(Debug, Clone)]
-pub struct JavaClient {
-    distribution: Distribution,
-    classes: PathBuf,
-}
-
-/// What crosses from one client to the other.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Crossing {
-    /// The body, as hexadecimal digits.
-    pub body: String,
-    /// The keys, joined by blanks.
-    pub keys: String,
-    /// The tag.
-    pub tag: String,
-    /// The property `größe`.
-    pub property: String,
-}
-
-impl JavaClient {
-    /// Compiles the program, once for each release.
+impl Peer {
+    /// The genuine Java client of a release. Its programs are compiled first.
     ///
     /// # Errors
     ///
     /// When there is no compiler, or it fails.
-    pub fn new(distribution: &Distribution) -> Result<Self, InteropError> {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("java/Crossing.java");
+    pub fn java(distribution: &Distribution) -> Result<Self, InteropError> {
         let classes = cache().join(distribution.version()).join("classes");
         fs::create_dir_all(&classes)
             .map_err(InteropError::io("creating a directory for classes"))?;
         prepare_home(&classes)?;
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("java");
         let mut compiler = Command::new("javac");
-        compiler
-            .args(["-nowarn", "-d"])
-            .arg(&classes)
-            .arg("-cp")
-            .arg(distribution.class_path())
-            .arg(source);
-        run(&mut compiler, "javac")?;
-        Ok(Self { distribution: distribution.clone(), classes })
-    }
+        compiler.args(["-nowarn", "-d"]).arg(&classes);
+        compiler.arg("-cp").arg(distribution.class_path());
+        run(
+            compiler.args(PROGRAMS.map(|name| sources.join(name).with_extension("java"))),
+            "javac",
+        )?;
 
-    /// Has Java send `count` messages, and returns what it sent.
-    ///
-    /// # Errors
-    ///
-    /// When it fails.
-    pub fn produce(
-        &self,
-        name_server: &str,
-        topic: &str,
-        count: usize,
-    ) -> Result<Vec<Crossing>, InteropError> {
-        self.run(&["produce", name_server, topic, &count.to_string()])
-    }
-
-    /// Has Java consume `count` messages as a new group from the beginning, and returns what it received.
-    ///
-    /// # Errors
-    ///
-    /// When it fails, or gets fewer within a minute.
-    pub fn consume(
-        &self,
-        name_server: &str,
-        topic: &str,
-        group: &str,
-        count: usize,
-    ) -> Result<Vec<Crossing>, InteropError> {
-        self.run(&["consume", name_server, topic, &count.to_string(), group])
-    }
-
-    /// Has Java send `count` messages to the queues that belong to their keys. The property is the number of the queue.
-    ///
-    /// # Errors
-    ///
-    /// When it fails.
-    pub fn send_by_key(
-        &self,
-        name_server: &str,
-        topic: &str,
-        count: usize,
-    ) -> Result<Vec<Crossing>, InteropError> {
-        self.run(&["send-by-key", name_server, topic, &count.to_string()])
-    }
-
-    /// Has Java make `count` requests, and returns the replies.
-    ///
-    /// # Errors
-    ///
-    /// When it fails, or gets no reply within a minute.
-    pub fn request(
-        &self,
-        name_server: &str,
-        topic: &str,
-        count: usize,
-    ) -> Result<Vec<Crossing>, InteropError> {
-        self.run(&["request", name_server, topic, &count.to_string()])
-    }
-
-    /// Has Java reply to `count` requests with what they say in capitals, and returns the requests.
-    ///
-    /// # Errors
-    ///
-    /// When it fails, or gets fewer within a minute.
-    pub fn reply(
-        &self,
-        name_server: &str,
-        topic: &str,
-        group: &str,
-        count: usize,
-    ) -> Result<Vec<Crossing>, InteropError> {
-        self.run(&["reply", name_server, topic, &count.to_string(), group])
-    }
-
-    fn run(&self, arguments: &[&str]) -> Result<Vec<Crossing>, InteropError> {
-        let mut java = Command::new("java");
-        java.args(options(&self.classes, 192)).arg("-Drocketmq.client.logUseSlf4j=true").arg("-cp");
-        java.arg(format!("{}:{}", self.classes.display(), self.distribution.class_path()));
-        let output = run(java.arg("Crossing").args(arguments), "the Java client")?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let lines = text.lines().filter(|line| line.starts_with('{'));
-        Ok(lines.filter_map(|line| serde_json::from_str(line).ok()).map(crossing).collect())
+        let mut line = vec!["java".to_owned()];
+        line.extend(options(&classes, 192));
+        line.extend(["-Drocketmq.client.logUseSlf4j=true".into(), "-cp".into()]);
+        line.push(format!("{}:{}", classes.display(), distribution.class_path()));
+        let program = |name: &str| [line.as_slice(), &[name.to_owned()]].concat();
+        let [crossing, member] = PROGRAMS.map(program);
+        Ok(Self { name: "java", line: crossing, member })
     }
 }
 
-fn crossing(line: Value) -> Crossing {
-    let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Crossing {
-        body: text("body"),
-        keys: text("keys"),
-        tag: text("tag"),
-        property: text("property"),
-    }
-}
+const PROGRAMS: [&str; 2] = ["Crossing", "Member"];

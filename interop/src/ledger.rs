@@ -81,6 +81,23 @@ impl Ledger {
         later.map(|sighting| sighting.queue.clone()).collect()
     }
 
+    /// How often a consumer was given a message of a queue after a later one.
+    pub fn out_of_order(&self) -> usize {
+        let books = self.books();
+        let mut sequences: BTreeMap<(&str, &str), Vec<(Instant, u64)>> = BTreeMap::new();
+        for (number, sightings) in &books.seen {
+            for sighting in sightings {
+                let sequence = sequences.entry((&sighting.by, &sighting.queue)).or_default();
+                sequence.push((sighting.at, *number));
+            }
+        }
+        let inversions = sequences.into_values().map(|mut sequence| {
+            sequence.sort();
+            sequence.windows(2).filter(|pair| matches!(pair, [a, b] if a.1 > b.1)).count()
+        });
+        inversions.sum()
+    }
+
     /// What the books say now.
     pub fn verdict(&self) -> Verdict {
         let books = self.books();
@@ -150,5 +167,9 @@ mod tests {
         assert_eq!(queues, ["q0", "q1", "q2"].map(String::from).into());
         assert!(ledger.queues_of("c", Instant::now()).is_empty());
         assert_eq!((ledger.distinct(), ledger.seen_by("c"), ledger.seen_by("d")), (4, 6, 0));
+        assert_eq!(ledger.out_of_order(), 0);
+        ledger.seen(3, "c", "q1");
+        ledger.seen(1, "c", "q1");
+        assert_eq!(ledger.out_of_order(), 1);
     }
 }

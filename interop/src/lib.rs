@@ -1,15 +1,18 @@
 //! Starts real Apache RocketMQ servers, and holds the tests that run against them.
 //!
 //! [`Distribution::fetch`] has Maven bring the jars of a release, [`Cluster`] runs a name server and brokers from them,
-//! [`JavaClient`] is the genuine client on the other side, and [`Ledger`] is the judge of load tests.
+//! [`Peer`] is the Java or the Go client on the other side, and [`Ledger`] is the judge of load tests.
 
 mod admin;
 mod cluster;
 mod distribution;
 mod error;
+mod go;
 mod java;
 mod jvm;
 mod ledger;
+mod member;
+mod peer;
 mod ports;
 mod process;
 pub mod scorecard;
@@ -19,5 +22,6 @@ pub use cluster::{
 };
 pub use distribution::{DEFAULT_VERSION, Distribution};
 pub use error::InteropError;
-pub use java::{Crossing, JavaClient};
 pub use ledger::{Ledger, Verdict};
+pub use member::Member;
+pub use peer::{Crossing, Peer};

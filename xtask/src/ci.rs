@@ -10,7 +10,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
     formatting()?;
     lints()?;
     documentation()?;
-    test::run(arguments)?;
+    test::run_as(arguments, full)?;
     if full {
         features()?;
         other_targets()?;

@@ -14,10 +14,12 @@ use std::process::ExitCode;
 use shell::{Arguments, Outcome};
 
 const HELP: &str = "\
-cargo xtask test [--require-broker] [--no-broker]
+cargo xtask test [--require-broker] [--no-broker] [--wide]
         every test: unit, property, documentation, mock cluster, vectors, fuzz corpora, and real Apache RocketMQ.
         Without Java and Maven the real servers are left out, which one line says; with --require-broker or CI=true
-        that is an error.
+        that is an error. --wide adds what is slow or needs Go: the Go client on the other side, and a smoke run on 5.3.3.
+cargo xtask test --version V [--wide] [WORD…]
+        the tests on real servers of that release alone, those whose names contain one of the words
 cargo xtask broker [--version V] [--brokers N]
         a real name server and brokers on free ports of the loopback, until Ctrl-C
 cargo xtask bench
@@ -29,8 +31,8 @@ cargo xtask vectors --mutate
 cargo xtask scorecard ROW…
         rows of the reliability scorecard, one JSON line each
 cargo xtask ci [--full]
-        what `.ci/run` calls: formatting, lints, documentation and `test`; with --full also features, other targets, the
-        oldest supported Rust and benchmarks that count
+        what `.ci/run` calls: formatting, lints, documentation and `test`; with --full also `test --wide`, features, other
+        targets, the oldest supported Rust and benchmarks that count
 cargo xtask help
         this";
 

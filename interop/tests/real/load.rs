@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rocketmq_client::{Client, PushConsumer};
+use rocketmq_client::Client;
 use rocketmq_interop::Ledger;
 
-use crate::{PATIENCE, client_of, eventually, numbered, shared, traffic::consume};
+use crate::{
+    PATIENCE, client_of, eventually, numbered, shared,
+    traffic::{consume, queues_of},
+};
 
 const MESSAGES: u64 = 100_000;
 const IN_FLIGHT: usize = 256;
@@ -23,12 +26,6 @@ async fn produce(client: &Client, ledger: &Arc<Ledger>) {
         });
     }
     assert_eq!(producer.shutdown(PATIENCE).await, 0);
-}
-
-async fn queues_of(consumer: &PushConsumer) -> BTreeSet<String> {
-    let snapshot = consumer.snapshot().await.unwrap();
-    let held = snapshot.queues.iter().filter(|held| &*held.queue.topic == "load");
-    held.map(|held| held.queue.to_string()).collect()
 }
 
 #[tokio::test]
@@ -50,10 +47,11 @@ async fn scenario() {
     let first = consume(&one, "load-group", "load", "first", &ledger).await;
     let half = MESSAGES as usize / 2;
     eventually("half of them are seen", || async { ledger.distinct() >= half }).await;
-    let before = queues_of(&first).await;
+    let before = queues_of(&first, "load").await;
     let second = consume(&two, "load-group", "load", "second", &ledger).await;
     eventually("the second has seen some", || async { ledger.seen_by("second") > 1_000 }).await;
-    let moved: BTreeSet<String> = before.difference(&queues_of(&first).await).cloned().collect();
+    let moved: BTreeSet<String> =
+        before.difference(&queues_of(&first, "load").await).cloned().collect();
     let join = ledger.verdict();
     println!("after the join: {join}; {} of {} queues moved", moved.len(), before.len());
     for queue in join.repeated.keys() {

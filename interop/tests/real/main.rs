@@ -9,6 +9,7 @@ mod failover;
 mod interchange;
 mod lite_topics;
 mod load;
+mod mixed;
 mod name_servers;
 mod popping;
 mod proxy;
@@ -16,6 +17,7 @@ mod pulling;
 mod security;
 mod sending;
 mod traffic;
+mod wide;
 
 use std::{
     future::Future,
@@ -24,7 +26,7 @@ use std::{
 };
 
 use rocketmq_client::{Client, Delivery, Message};
-use rocketmq_interop::{Cluster, DEFAULT_VERSION, Distribution};
+use rocketmq_interop::{Cluster, DEFAULT_VERSION, Distribution, Peer};
 
 /// Long enough for a loaded machine; nothing waits for so long unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -50,6 +52,12 @@ fn shared() -> &'static Cluster {
     static SHARED: LazyLock<Cluster> =
         LazyLock::new(|| Cluster::builder().start(&distribution()).unwrap());
     &SHARED
+}
+
+/// The Java client of the release that is tested.
+fn java() -> Peer {
+    static JAVA: LazyLock<Peer> = LazyLock::new(|| Peer::java(&distribution()).unwrap());
+    JAVA.clone()
 }
 
 async fn client_of(cluster: &Cluster) -> Client {

@@ -13,10 +13,10 @@ use rocketmq_client::{
     Client, Compression, Delivery, HalfMessage, Message, PushConsumer, Resolution, StartFrom,
     Tracing,
 };
-use rocketmq_interop::{Cluster, JavaClient, Signal};
+use rocketmq_interop::{Cluster, Signal};
 use tokio::task::{JoinSet, spawn_blocking};
 
-use crate::{PATIENCE, client_of, distribution, eventually, only_since_5};
+use crate::{PATIENCE, client_of, distribution, eventually, java, only_since_5};
 
 /// One master that takes traces, allows recalls, and asks about transactions after a second.
 fn cluster() -> &'static Cluster {
@@ -30,10 +30,6 @@ fn cluster() -> &'static Cluster {
             .unwrap()
     });
     &CLUSTER
-}
-
-fn java() -> JavaClient {
-    JavaClient::new(&distribution()).unwrap()
 }
 
 /// What a consumer has received: bodies, and when each came.
@@ -160,54 +156,6 @@ async fn transactions_end_as_they_were_decided() {
     assert!(!came(&received, "rolled back"));
     producer.shutdown(PATIENCE).await;
     consumer.shutdown(PATIENCE).await;
-}
-
-/// Answers requests with what they say, in capitals.
-async fn replier(client: &Client, topic: &str) -> PushConsumer {
-    let producer = client.producer("rust-repliers").start().await.unwrap();
-    client
-        .push_consumer("rust-answers")
-        .subscribe(topic, "*")
-        .start_from(StartFrom::First)
-        .start(move |delivery: Delivery| {
-            let producer = producer.clone();
-            async move {
-                let answer = String::from_utf8_lossy(delivery.body()).to_uppercase();
-                producer.reply(&delivery, answer).await.map(drop)
-            }
-        })
-        .await
-        .unwrap()
-}
-
-#[tokio::test]
-async fn requests_are_answered_in_every_direction() {
-    let cluster = cluster();
-    for topic in ["rust-questions", "java-questions"] {
-        cluster.create_topic(topic, 1).unwrap();
-    }
-    let (here, there) = (client_of(cluster).await, client_of(cluster).await);
-    let address = cluster.name_server_address().to_owned();
-    let asker = here.producer("askers").start().await.unwrap();
-
-    let consumer = replier(&there, "rust-questions").await;
-    let request = asker.request(Message::new("rust-questions", "rust to rust")).timeout(PATIENCE);
-    assert_eq!(request.await.unwrap().body(), "RUST TO RUST");
-    let to_java = address.clone();
-    let replies = spawn_blocking(move || java().request(&to_java, "rust-questions", 3)).await;
-    let replies: Vec<String> = replies.unwrap().unwrap().into_iter().map(|one| one.body).collect();
-    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!(replies, [hex("QUESTION 0"), hex("QUESTION 1"), hex("QUESTION 2")]);
-    consumer.shutdown(PATIENCE).await;
-
-    let answering =
-        spawn_blocking(move || java().reply(&address, "java-questions", "java-answers", 3));
-    for number in 0..3 {
-        let question = Message::new("java-questions", format!("rust {number}"));
-        let reply = asker.request(question).timeout(PATIENCE).await.unwrap();
-        assert_eq!(reply.body(), &format!("RUST {number}"));
-    }
-    assert_eq!(answering.await.unwrap().unwrap().len(), 3);
 }
 
 #[tokio::test]

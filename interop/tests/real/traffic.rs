@@ -1,6 +1,7 @@
-//! [`Traffic`]: sending without end, and consuming, with a ledger that judges both.
+//! [`Traffic`]: sending without end, and consumers that several tests need.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -82,6 +83,31 @@ pub(crate) async fn consume(
         .start(move |delivery: Delivery| {
             ledger.seen(number_of(&delivery), name, &delivery.queue().to_string());
             async {}
+        })
+        .await
+        .unwrap()
+}
+
+/// The queues of a topic that a consumer holds.
+pub(crate) async fn queues_of(consumer: &PushConsumer, topic: &str) -> BTreeSet<String> {
+    let snapshot = consumer.snapshot().await.unwrap();
+    let held = snapshot.queues.iter().filter(|held| &*held.queue.topic == topic);
+    held.map(|held| held.queue.to_string()).collect()
+}
+
+/// Answers requests with what they say, in capitals.
+pub(crate) async fn replier(client: &Client, topic: &str) -> PushConsumer {
+    let producer = client.producer("rust-repliers").start().await.unwrap();
+    client
+        .push_consumer("rust-answers")
+        .subscribe(topic, "*")
+        .start_from(StartFrom::First)
+        .start(move |delivery: Delivery| {
+            let producer = producer.clone();
+            async move {
+                let answer = String::from_utf8_lossy(delivery.body()).to_uppercase();
+                producer.reply(&delivery, answer).await.map(drop)
+            }
         })
         .await
         .unwrap()
