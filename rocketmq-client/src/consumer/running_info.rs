@@ -11,6 +11,7 @@ use rocketmq_consumer::{Config, Model, Order, QueueSnapshot, Snapshot, StartFrom
 use rocketmq_protocol::{
     Command,
     body::{ConsumeStatus, ConsumeType, ConsumerRunningInfo, ProcessQueueInfo, SubscriptionData},
+    java,
 };
 
 use super::{answers::on_the_wire, desk::Pace};
@@ -59,7 +60,7 @@ impl Facts {
             },
         );
         if let StartFrom::Timestamp(time) = config.start_from {
-            put("consumeTimestamp", &time);
+            put("consumeTimestamp", &java::date_time(time));
         }
         put("allocateMessageQueueStrategy", &config.strategy.name());
         put("consumeThreadMin", &concurrency);

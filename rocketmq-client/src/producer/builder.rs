@@ -1,6 +1,6 @@
 //! [`ProducerBuilder`]: options of a producer.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use rocketmq_protocol::{code::ResponseCode, message::Compression, names};
 use tokio::sync::Semaphore;
@@ -23,7 +23,7 @@ pub struct ProducerBuilder {
     options: ProducerOptions,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct ProducerOptions {
     pub(super) send_timeout: Duration,
     pub(super) attempt_timeout: Option<Duration>,
@@ -40,16 +40,6 @@ pub(super) struct ProducerOptions {
     pub(super) faults: Option<LatencyFaults>,
     pub(super) hooks: Vec<Arc<dyn SendHook>>,
     pub(super) tracing: Option<Tracing>,
-}
-
-impl fmt::Debug for ProducerOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProducerOptions")
-            .field("send_timeout", &self.send_timeout)
-            .field("retries", &self.retries)
-            .field("hooks", &self.hooks)
-            .finish_non_exhaustive()
-    }
 }
 
 impl ProducerBuilder {

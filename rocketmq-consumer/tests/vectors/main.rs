@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod allocate;
 #[cfg(test)]
+mod options;
+#[cfg(test)]
 mod process_queue;
 // One reader for the vectors of every crate.
 #[cfg(test)]

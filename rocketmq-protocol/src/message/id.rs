@@ -9,6 +9,8 @@ use std::{
 
 use thiserror::Error;
 
+use crate::java;
+
 /// The longest id in either form: 28 bytes as hexadecimal digits.
 const LONGEST: usize = 56;
 
@@ -264,19 +266,8 @@ const DAY: i64 = 86_400_000;
 
 /// Midnight of the first day of the month, in milliseconds since 1970. Java takes local time; nothing depends on it.
 fn month_start(now: i64) -> i64 {
-    (now.div_euclid(DAY) - day_of_month(now.div_euclid(DAY)) + 1) * DAY
-}
-
-/// The day of the month, from 1, of a day counted from 1 January 1970.
-///
-/// Years are counted from March, so that the leap day is the last of a year; 146,097 days are 400 years.
-fn day_of_month(day: i64) -> i64 {
-    let day = day + 719_468;
-    let of_era = day.rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    of_year - (153 * month + 2) / 5 + 1
+    let day = now.div_euclid(DAY);
+    (day - i64::from(java::Date::of_day(day).day) + 1) * DAY
 }
 
 #[cfg(test)]
@@ -353,17 +344,5 @@ mod tests {
         assert_eq!((id.process, id.number, id.counter), (0x1170, 0x18B4_AAC2, 1));
         assert_eq!(id.made_at(1_700_000_000_001), 1_700_000_000_000);
         assert_eq!(id.made_at(1_702_000_000_000), 1_698_796_800_000 + 1_203_200_000);
-    }
-
-    #[test]
-    fn months_begin_on_their_first_day() {
-        let check = |day: i64, expected: i64| assert_eq!(day_of_month(day), expected, "day {day}");
-        check(0, 1); // 1 January 1970
-        check(58, 28); // 28 February 1970
-        check(59, 1);
-        check(11_016, 29); // 29 February 2000
-        check(19_662, 1); // 1 November 2023
-        check(19_691, 30);
-        check(-1, 31);
     }
 }

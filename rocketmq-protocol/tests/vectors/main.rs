@@ -120,7 +120,7 @@ files! {
         "range" => names::of_the_client,
         "default" => names::of_the_client,
         "clamp" => names::of_the_client,
-        "consume-timestamp" => names::of_the_client,
+        "consume-timestamp" => names::consume_timestamp,
     }
     pop {
         "extra-build" => pop::extra_build,

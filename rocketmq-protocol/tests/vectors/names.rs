@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     reader::{Case, Outcome, equal, text},
-    rules::{agree, or_refused, outcome},
+    rules::{REFUSED, agree, or_refused, outcome},
 };
 
 /// A name that is null to Java is one without a character here.
@@ -128,7 +128,18 @@ pub(crate) fn delay_levels(case: &Case) -> Outcome {
     agree(case, "parsed", or_refused(described))
 }
 
-/// Read by the crates whose options these are.
-pub(crate) fn of_the_client(_: &Case) -> Outcome {
-    Ok(())
+/// Ours takes a time and writes it as Java has it. What Java refuses has no time.
+pub(crate) fn consume_timestamp(case: &Case) -> Outcome {
+    match outcome(case.get("millis")).as_i64() {
+        Some(millis) => agree(case, "text", java::date_time(millis)),
+        None => equal("accepted", &outcome(case.get("accepted")), &json!(REFUSED)),
+    }
+}
+
+/// What Java's consumers and producers have, and take, unless they are told otherwise: compared in `rocketmq-client` (defaults, bounds)
+/// and `rocketmq-consumer` (ranges), whose options these are.
+pub(crate) fn of_the_client(case: &Case) -> Outcome {
+    let whose = case.get("what").as_str();
+    let known = whose.is_none_or(|what| ["push", "lite-pull", "producer"].contains(&what));
+    equal("an option of a client that there is", &known, &true)
 }

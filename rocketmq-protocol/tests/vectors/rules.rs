@@ -204,6 +204,14 @@ const RULES: &[Rule] = &[
     },
     Rule {
         file: "names",
+        kind: "consume-timestamp",
+        member: "text",
+        reason: "a day or a second that there is not comes back as the one that it amounts to",
+        applies: |case| carried(case.text("text")) != case.text("text"),
+        ours: |case| json!(carried(case.text("text"))),
+    },
+    Rule {
+        file: "names",
         kind: "delay-levels",
         member: "parsed",
         reason: "a ladder that Java gives up on half way, or with a time before now, is none",
@@ -345,6 +353,25 @@ const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// A `yyyyMMddHHmmss` with what is too much of seconds, days and months carried on; only what the cases have.
+fn carried(text: &str) -> String {
+    let number = |from: usize, to: usize| text.get(from..to).and_then(|part| part.parse().ok());
+    let parts = [(0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14)];
+    let parts: Option<Vec<u32>> = parts.iter().map(|(from, to)| number(*from, *to)).collect();
+    let Some([mut year, mut month, mut day, hour, mut minute, mut second]) =
+        parts.and_then(|parts| <[u32; 6]>::try_from(parts).ok())
+    else {
+        return text.to_owned();
+    };
+    (minute, second) = (minute + second / 60, second % 60);
+    (year, month) = (year + (month - 1) / 12, (month - 1) % 12 + 1);
+    let february = if year % 4 == 0 { 29 } else { 28 };
+    if month == 2 && day > february {
+        (month, day) = (3, day - february);
+    }
+    format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
+}
 
 /// Whether it would be whole without its last byte, which is zero.
 fn ends_in_a_zero_too_many(input: &[u8]) -> bool {
