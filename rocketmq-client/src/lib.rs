@@ -75,6 +75,7 @@ mod health;
 mod json;
 mod message;
 mod producer;
+mod scratch;
 mod spans;
 mod stats;
 mod trace;

@@ -13,7 +13,7 @@ use rocketmq_protocol::{
     names,
 };
 
-use crate::Error;
+use crate::{Error, scratch};
 
 /// A message to send: a topic, a body, and properties that travel with it.
 ///
@@ -178,6 +178,10 @@ impl Message {
         &self.body
     }
 
+    pub(crate) fn into_body(self) -> Bytes {
+        self.body
+    }
+
     pub(crate) fn shared_topic(&self) -> &Arc<str> {
         &self.topic
     }
@@ -254,7 +258,9 @@ impl Message {
         namespace: Option<&str>,
     ) -> Result<Properties, PropertyError> {
         let own = self.properties.iter().map(|(name, value)| name.len() + value.len() + 2);
-        let mut writer = PropertiesWriter::with_capacity(96 + self.keys.len() + own.sum::<usize>());
+        let tag = self.tag.as_ref().map_or(0, |tag| tag.len());
+        let room = 96 + tag + self.keys.len() + own.sum::<usize>();
+        let mut writer = PropertiesWriter::with_buffer(scratch::buffer(room));
         for (name, value) in &self.properties {
             writer.put_user(name, value)?;
         }

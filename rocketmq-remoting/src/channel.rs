@@ -1,6 +1,6 @@
 //! [`Channel`]: the handle of a connection.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Borrow, fmt, sync::Arc};
 
 use bytes::Bytes;
 use rocketmq_protocol::{
@@ -91,9 +91,10 @@ impl Channel {
     pub async fn call<R: Request>(
         &self,
         request: &R,
-        body: Bytes,
+        body: impl Borrow<Bytes>,
         deadline: Instant,
     ) -> Result<Answer<R::Response>, CallError> {
+        let body = body.borrow();
         self.check_deadline(deadline)?;
         let admission = self.link.admit(body.len(), Some(deadline)).await?;
         let (sender, answer) = oneshot::channel();
@@ -118,9 +119,10 @@ impl Channel {
     pub async fn oneway<R: Request>(
         &self,
         request: &R,
-        body: Bytes,
+        body: impl Borrow<Bytes>,
         deadline: Instant,
     ) -> Result<(), CallError> {
+        let body = body.borrow();
         self.check_deadline(deadline)?;
         let admission = self.link.admit(body.len(), Some(deadline)).await?;
         self.link.request(request, body, self.form, admission, None)?;
@@ -138,14 +140,15 @@ impl Channel {
     pub fn submit<R: Request, T: Send + 'static>(
         &self,
         request: &R,
-        body: Bytes,
+        body: impl Borrow<Bytes>,
         deadline: Instant,
         mailbox: &Mailbox<T>,
         token: T,
     ) -> Result<Submitted, CallError> {
         self.check_deadline(deadline)?;
         let waiter = Some((deadline, Waiter::Mail(mailbox.expect(token))));
-        let opaque = self.link.request(request, body, self.form, Admission::FREE, waiter)?;
+        let opaque =
+            self.link.request(request, body.borrow(), self.form, Admission::FREE, waiter)?;
         Ok(Submitted { link: Arc::clone(&self.link), opaque })
     }
 

@@ -134,13 +134,15 @@ impl Link {
     pub(crate) fn request<R: Request>(
         &self,
         request: &R,
-        mut body: Bytes,
+        body: &Bytes,
         form: Serialization,
         admission: Admission,
         mut waiter: Option<(Instant, Waiter)>,
     ) -> Result<i32, CallError> {
         let expects_answer = waiter.is_some();
-        let mut hooked = self.pass_hooks(request, &mut body, &mut waiter);
+        let mut hooked = self.pass_hooks(request, body, &mut waiter);
+        let hooked_body = hooked.as_mut().map(|command| std::mem::take(&mut command.body));
+        let body = hooked_body.as_ref().unwrap_or(body);
         let mut state = self.lock();
         if let Some(reason) = self.why_refused(&state) {
             drop(state);
@@ -195,17 +197,16 @@ impl Link {
     fn pass_hooks<R: Request>(
         &self,
         request: &R,
-        body: &mut Bytes,
+        body: &Bytes,
         waiter: &mut Option<(Instant, Waiter)>,
     ) -> Option<Command> {
         if self.config.hooks.is_empty() {
             return None;
         }
-        let mut command = Command::request(request).with_body(std::mem::take(body));
+        let mut command = Command::request(request).with_body(body.clone());
         for hook in &self.config.hooks {
             hook.before_request(&self.address, &mut command);
         }
-        *body = std::mem::take(&mut command.body);
         *waiter = waiter
             .take()
             .map(|(deadline, waiter)| (deadline, Waiter::Observed(R::CODE, Box::new(waiter))));
@@ -227,7 +228,7 @@ impl Link {
             return;
         }
         // Written whole: answers to brokers are few, and small or rare.
-        let queued = state.queue(None, Bytes::new(), admission, |_, out| answer.encode(form, out));
+        let queued = state.queue(None, &Bytes::new(), admission, |_, out| answer.encode(form, out));
         drop(state);
         match queued {
             Ok(tell) => self.tell(tell),
@@ -406,7 +407,7 @@ impl State {
     fn queue(
         &mut self,
         row: Option<i32>,
-        body: Bytes,
+        body: &Bytes,
         admission: Admission,
         write: impl FnOnce(usize, &mut BytesMut) -> Result<(), EncodeError>,
     ) -> Result<bool, (EncodeError, Admission)> {

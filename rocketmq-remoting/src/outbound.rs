@@ -90,11 +90,13 @@ impl Draft<'_> {
     }
 
     /// Adds the frame to the queue.
-    pub(crate) fn finish(self, row: Option<i32>, mut body: Bytes, cost: usize) {
-        if body.len() < COPY_BELOW {
-            self.outbound.buffer.extend_from_slice(&body);
-            body = Bytes::new();
-        }
+    pub(crate) fn finish(self, row: Option<i32>, body: &Bytes, cost: usize) {
+        let body = if body.len() < COPY_BELOW {
+            self.outbound.buffer.extend_from_slice(body);
+            Bytes::new()
+        } else {
+            body.clone()
+        };
         let buffered = self.outbound.buffer.len() - self.start;
         self.outbound.frames.push_back(Frame { row, buffered, body, cost });
     }

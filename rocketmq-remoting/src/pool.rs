@@ -14,7 +14,8 @@
 //! next time somebody asks for it, at most once per rest.
 
 use std::{
-    collections::HashMap,
+    borrow::Borrow,
+    collections::BTreeMap,
     fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -45,7 +46,7 @@ struct Pool {
     connector: Arc<dyn Connector>,
     handler: Arc<dyn RequestHandler>,
     tasks: Tasks,
-    entries: Mutex<HashMap<Arc<str>, Entry>>,
+    entries: Mutex<BTreeMap<Arc<str>, Entry>>,
     /// What closed connections had counted.
     closed: Mutex<Stats>,
 }
@@ -125,11 +126,12 @@ impl Remoting {
         &self,
         address: &str,
         request: &R,
-        body: Bytes,
+        body: impl Borrow<Bytes>,
         deadline: Instant,
     ) -> Result<Answer<R::Response>, CallError> {
+        let body = body.borrow();
         let channel = self.channel(address, deadline).await?;
-        match channel.call(request, body.clone(), deadline).await {
+        match channel.call(request, body, deadline).await {
             Err(error) if error.is_go_away() => {
                 let successor = self.channel(address, deadline).await?;
                 successor.call(request, body, deadline).await
@@ -220,13 +222,15 @@ impl Pool {
         if self.tasks.is_stopped() {
             return Err(NotSent::ShuttingDown);
         }
-        let now = Instant::now();
         let mut entries = self.lock();
+        if let Some(Entry::Open { channel, .. }) = entries.get(address)
+            && channel.is_open()
+        {
+            return Ok(Lookup::Open(channel.clone()));
+        }
+        let now = Instant::now();
         self.retire(&mut entries, address, now);
         let failures = match entries.get(address) {
-            Some(Entry::Open { channel, .. }) if channel.is_open() => {
-                return Ok(Lookup::Open(channel.clone()));
-            }
             // The peer has asked us to leave that connection. Its owner sees to the end of it.
             Some(Entry::Open { since, failures, .. }) if now - *since < YOUNG => failures + 1,
             Some(Entry::Dialing { outcome, .. }) => return Ok(Lookup::Dialing(outcome.clone())),
@@ -248,7 +252,7 @@ impl Pool {
     }
 
     /// Takes a closed connection out, or lets its address rest.
-    fn retire(&self, entries: &mut HashMap<Arc<str>, Entry>, address: &str, now: Instant) {
+    fn retire(&self, entries: &mut BTreeMap<Arc<str>, Entry>, address: &str, now: Instant) {
         let Some(Entry::Open { channel, since, failures }) = entries.get(address) else { return };
         let Some(reason) = channel.close_reason() else { return };
         let failures = failures + 1;
@@ -270,7 +274,7 @@ impl Pool {
         DialError { cause: Arc::new(cause), failures, retry_at }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,9 @@
 //! Finding brokers, and calling them.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::{Borrow, Cow},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use rocketmq_protocol::{code::ResponseCode, header::Request};
@@ -17,10 +20,10 @@ impl Core {
         &self,
         broker_name: &str,
         request: &R,
-        body: Bytes,
+        body: impl Borrow<Bytes>,
         deadline: Instant,
     ) -> Result<Answer<R::Response>, Error> {
-        let address = self.preferred_address(&self.master(broker_name)?);
+        let address = self.preferred_address(self.master(broker_name)?);
         self.call(&address, request, body, deadline).await
     }
 
@@ -29,7 +32,7 @@ impl Core {
         &self,
         address: &str,
         request: &R,
-        body: Bytes,
+        body: impl Borrow<Bytes>,
         deadline: Instant,
     ) -> Result<Answer<R::Response>, Error> {
         let answer = self.remoting.call(address, request, body, deadline).await;
@@ -44,12 +47,11 @@ impl Core {
 
     /// The address of a broker's VIP channel, for requests that it serves: all but pulls and pops
     /// (`common/MixAll.java`, `brokerVIPChannel`).
-    pub(crate) fn preferred_address(&self, address: &Arc<str>) -> Arc<str> {
+    pub(crate) fn preferred_address(&self, address: Arc<str>) -> Arc<str> {
         if !self.options.vip_channel {
-            return Arc::clone(address);
+            return address;
         }
-        let vip = vip_address(address).map(Arc::from);
-        vip.unwrap_or_else(|| Arc::clone(address))
+        vip_address(&address).map_or(address, Arc::from)
     }
 
     /// What a failed call means, with what may help where an address leads nowhere.

@@ -40,8 +40,8 @@ pub(super) struct Attempt<'a> {
 
 impl Attempt<'_> {
     pub(super) async fn run(&self, nth: u32) -> Result<Stored, Error> {
-        let address = self.core.preferred_address(&self.core.master_of(self.queue)?);
-        let (core, body, deadline) = (self.core, self.wire.body.clone(), self.deadline);
+        let address = self.core.preferred_address(self.core.master_of(self.queue)?);
+        let (core, body, deadline) = (self.core, &self.wire.body, self.deadline);
         let send = self.header(false);
         let answer = match self.wire.kind {
             Kind::Message | Kind::Half => core.call(&address, &send, body, deadline).await,
@@ -61,9 +61,9 @@ impl Attempt<'_> {
     }
 
     pub(super) async fn oneway(&self) -> Result<(), Error> {
-        let address = self.core.preferred_address(&self.core.master_of(self.queue)?);
+        let address = self.core.preferred_address(self.core.master_of(self.queue)?);
         let channel = self.core.channel(&address, self.deadline).await?;
-        let (body, deadline, send) = (self.wire.body.clone(), self.deadline, self.header(true));
+        let (body, deadline, send) = (&self.wire.body, self.deadline, self.header(true));
         let sent: Result<(), CallError> = match self.wire.kind {
             Kind::Message | Kind::Half => channel.oneway(&send, body, deadline).await,
             Kind::Batch => {

@@ -132,7 +132,7 @@ impl Producer {
     ) -> Result<i64, Error> {
         let (core, deadline) = (self.shared.client.core(), self.deadline());
         core.routes.find(&core.namespace().wrap(&queue.topic), deadline).await?;
-        let address = core.preferred_address(&core.master_of(queue)?);
+        let address = core.preferred_address(core.master_of(queue)?);
         Ok(core.call(&address, request, Bytes::new(), deadline).await?.header.offset)
     }
 

@@ -20,7 +20,7 @@ mod transaction;
 mod wire;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, PoisonError, RwLock, Weak,
@@ -89,17 +89,17 @@ struct Shared {
 
 /// Whose turn it is among the queues of each topic: one counter a topic, whichever thread sends.
 #[derive(Default)]
-struct Turns(RwLock<HashMap<Arc<str>, Arc<AtomicUsize>>>);
+struct Turns(RwLock<BTreeMap<Arc<str>, AtomicUsize>>);
 
 impl Turns {
-    fn of(&self, topic: &Arc<str>) -> Arc<AtomicUsize> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(topic).cloned();
-        known.unwrap_or_else(|| {
-            let mut turns = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            // A random start, so that producers started together do not all begin with the same queue.
-            let new = || Arc::new(AtomicUsize::new(fastrand::usize(..)));
-            Arc::clone(turns.entry(Arc::clone(topic)).or_insert_with(new))
-        })
+    fn draw(&self, topic: &Arc<str>) -> usize {
+        let next = |turns: &AtomicUsize| turns.fetch_add(1, Ordering::Relaxed);
+        if let Some(turns) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(topic) {
+            return next(turns);
+        }
+        let mut turns = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // A random start, so that producers started together do not all begin with the same queue.
+        next(turns.entry(Arc::clone(topic)).or_insert_with(|| fastrand::usize(..).into()))
     }
 }
 

@@ -97,7 +97,7 @@ impl Producer {
         let id = shared.client.core().new_message_id();
         let properties =
             message.wire_properties(&id, &added, shared.client.core().namespace().name())?;
-        let wire = Wire::new(kind, &message, properties);
+        let wire = Wire::new(kind, message, properties);
         Ok(Sending::new(self.clone(), topic, id, wire, target, timeout, context))
     }
 }
@@ -181,10 +181,10 @@ impl Sending {
 
     /// Sends the message, and tells everybody how that ended.
     pub(super) async fn deliver_and_tell(&mut self) -> Result<Stored, Error> {
-        let shared = Arc::clone(&self.producer.shared);
-        self.wire.compress(&shared.options.compression, &shared.client.core().tasks).await;
-        let began = shared.tracer.as_ref().map(|_| Instant::now());
+        self.compress().await;
+        let began = self.producer.shared.tracer.as_ref().map(|_| Instant::now());
         let outcome = self.attempts().await;
+        let shared = &self.producer.shared;
         shared.counters.ended(self.messages, &outcome);
         for hook in &*shared.options.hooks {
             hook.after_send(&mut self.context, outcome.as_ref().map(|stored| &stored.receipt));
@@ -244,14 +244,18 @@ impl Sending {
 
     /// Hands the message to a connection, once.
     pub(super) async fn hand_over(&mut self) -> Result<(), Error> {
-        let shared = Arc::clone(&self.producer.shared);
-        self.wire.compress(&shared.options.compression, &shared.client.core().tasks).await;
+        self.compress().await;
         let route = self.route().await?;
         let queue = self.choose(&route)?.ok_or_else(|| self.no_queue())?;
         self.may_attempt(&queue)?;
         self.attempt(&queue, self.deadline).oneway().await?;
-        shared.counters.oneway.fetch_add(1, Ordering::Relaxed);
+        self.producer.shared.counters.oneway.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    async fn compress(&mut self) {
+        let shared = &self.producer.shared;
+        self.wire.compress(&shared.options.compression, &shared.client.core().tasks).await;
     }
 
     /// One attempt after another, each on another broker if there is one, until one succeeds, the error is final, or the
@@ -345,7 +349,7 @@ impl Sending {
     fn choose(&mut self, route: &TopicRoute) -> Result<Option<MessageQueue>, Error> {
         let queues = route.publish_queues();
         let shared = &self.producer.shared;
-        let turns = match &self.target {
+        match &self.target {
             Target::Hash(hash) => {
                 let chosen = queue_by_hash(queues, *hash).cloned();
                 return Ok(self.plan.next(queues, || 0).and(chosen));
@@ -371,9 +375,9 @@ impl Sending {
                     queues.iter().filter(|queue| queue.broker_name == *name).cloned().collect();
                 return Ok(self.plan.next(&there, || fastrand::usize(..)));
             }
-            Target::Any | Target::Queue(_) | Target::Broker(_) => shared.turns.of(&self.topic),
-        };
-        let ticket = || turns.fetch_add(1, Ordering::Relaxed);
+            Target::Any | Target::Queue(_) | Target::Broker(_) => {}
+        }
+        let ticket = || shared.turns.draw(&self.topic);
         Ok(match &shared.faults {
             None => self.plan.next(queues, ticket),
             Some(faults) => {

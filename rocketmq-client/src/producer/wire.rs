@@ -38,9 +38,9 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(kind: Kind, message: &Message, properties: Properties) -> Self {
+    pub(super) fn new(kind: Kind, message: Message, properties: Properties) -> Self {
         let flag = message.flag_word();
-        Self { flag, ..Self::of_body(kind, message.body().clone(), properties) }
+        Self { flag, ..Self::of_body(kind, message.into_body(), properties) }
     }
 
     pub(super) fn of_body(kind: Kind, body: Bytes, properties: Properties) -> Self {
@@ -53,7 +53,7 @@ impl Wire {
             plain_length: body.len(),
             body,
             // What a writer has written is text.
-            properties: Text::from_utf8(properties.as_bytes().clone()).unwrap_or_default(),
+            properties: Text::from_utf8(properties.into_bytes()).unwrap_or_default(),
             flag: 0,
             sys_flag,
             born_timestamp: wall_millis(),

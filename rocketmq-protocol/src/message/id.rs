@@ -34,12 +34,13 @@ impl MessageId {
     fn of_bytes<const N: usize>(parts: [&[u8]; N]) -> Self {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         let mut held = [0; LONGEST];
-        let mut length = 0;
-        let bytes = parts.into_iter().flatten();
-        for (place, byte) in held.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
-            *place = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            length += 2;
+        let mut places = held.as_chunks_mut::<2>().0.iter_mut();
+        for part in parts {
+            for (byte, place) in part.iter().zip(&mut places) {
+                *place = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+            }
         }
+        let length = parts.iter().map(|part| 2 * part.len() as u8).sum();
         Self { length, text: held }
     }
 
@@ -244,10 +245,9 @@ fn bytes_of_hex(text: &str) -> Result<([u8; LONGEST / 2], usize), InvalidMessage
     let mut bytes = [0; LONGEST / 2];
     let digits = text.as_bytes();
     let held = bytes.get_mut(..digits.len() / 2).ok_or(InvalidMessageId)?;
-    for (byte, pair) in held.iter_mut().zip(digits.chunks(2)) {
-        let pair = std::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'));
-        *byte =
-            u8::from_str_radix(pair.ok_or(InvalidMessageId)?, 16).map_err(|_| InvalidMessageId)?;
+    let value = |digit: u8| char::from(digit).to_digit(16).ok_or(InvalidMessageId);
+    for (byte, [high, low]) in held.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *byte = (value(*high)? << 4 | value(*low)?) as u8;
     }
     Ok((bytes, digits.len()))
 }

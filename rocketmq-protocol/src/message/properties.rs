@@ -33,6 +33,11 @@ impl Properties {
         &self.0
     }
 
+    /// Their form on the wire.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
     /// The value of `name`. Of several, the last counts; one that is empty counts as absent, as it does in Java.
     pub fn get_bytes(&self, name: &str) -> Option<&[u8]> {
         pairs(&self.0).filter(|(known, _)| *known == name.as_bytes()).last().map(|(_, value)| value)
@@ -112,6 +117,11 @@ impl PropertiesWriter {
     /// With room for about this many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         Self(BytesMut::with_capacity(bytes))
+    }
+
+    /// Into the room that an empty buffer has.
+    pub fn with_buffer(buffer: BytesMut) -> Self {
+        Self(buffer)
     }
 
     /// Appends a pair with a meaning to the system, or one that was received.
