@@ -11,7 +11,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     CallError, CloseReason, Mailbox, NotSent, Refusal, Stats,
-    link::{Admission, Link, Waiter},
+    link::{Admission, Link, Then, Unqueued, Waiter},
 };
 
 /// One connection, to send requests over. Clones are handles of the same connection.
@@ -150,6 +150,34 @@ impl Channel {
         let opaque =
             self.link.request(request, body.borrow(), self.form, Admission::FREE, waiter)?;
         Ok(Submitted { link: Arc::clone(&self.link), opaque })
+    }
+
+    /// Queues a request and returns at once; `then` is called with the answer, or with why there is none. That is exactly
+    /// once, whatever happens: before this returns if the request cannot be queued ([`NotSent::Full`] where
+    /// [`call`](Self::call) would wait), and otherwise in the task that owns the connection, where it must not block.
+    pub fn call_then<R: Request>(
+        &self,
+        request: &R,
+        body: impl Borrow<Bytes>,
+        deadline: Instant,
+        then: impl FnOnce(Result<Answer<R::Response>, CallError>) + Send + 'static,
+    ) {
+        let body = body.borrow();
+        if let Err(late) = self.check_deadline(deadline) {
+            return then(Err(late));
+        }
+        let admission = match self.link.try_admit(body.len()) {
+            Ok(admission) => admission,
+            Err(reason) => return then(Err(self.not_sent(reason))),
+        };
+        let then = Then(Box::new(|outcome| then(outcome.and_then(Reply::read::<R>))));
+        let waiter = Some((deadline, Waiter::Then(then)));
+        let queued = self.link.request(request, body, self.form, admission, waiter);
+        if let Err(Unqueued { error, waiter }) = queued
+            && let Some(Waiter::Then(Then(then))) = waiter.map(Waiter::unobserved)
+        {
+            then(Err(error));
+        }
     }
 
     fn check_deadline(&self, deadline: Instant) -> Result<(), CallError> {

@@ -114,6 +114,9 @@ pub enum NotSent {
     /// The request cannot be written.
     #[error("cannot be encoded")]
     Encode(#[source] EncodeError),
+    /// Too much waits for the socket already, and the caller does not wait.
+    #[error("no room in the queue")]
+    Full,
     /// The client is shutting down.
     #[error("shutting down")]
     ShuttingDown,

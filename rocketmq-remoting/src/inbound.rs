@@ -160,7 +160,7 @@ impl Inbound {
         if !request.is_oneway() {
             let busy = Command::answer(request, ResponseCode::SYSTEM_BUSY)
                 .with_remark("too many requests are waiting");
-            if let Some(admission) = self.link.try_admit(busy.body.len()) {
+            if let Ok(admission) = self.link.try_admit(busy.body.len()) {
                 self.link.answer(&busy, request.serialization(), admission);
             }
         }

@@ -4,9 +4,12 @@
 //! requests in flight: a request is in the table exactly as long as its frame may be sent or its answer may come.
 //! Nothing is awaited and no foreign code runs under the lock; answers are handed out after it.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use bytes::{Bytes, BytesMut};
@@ -63,8 +66,35 @@ struct State {
 pub(crate) enum Waiter {
     Call(oneshot::Sender<Result<Reply, CallError>>),
     Mail(Ticket),
+    Then(Then),
     /// Hooks are told first.
     Observed(RequestCode, Box<Self>),
+}
+
+/// What is done with an outcome, in the task that owns the connection.
+pub(crate) struct Then(pub(crate) Box<dyn FnOnce(Result<Reply, CallError>) + Send>);
+
+impl fmt::Debug for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Then").finish_non_exhaustive()
+    }
+}
+
+/// Why a request was not queued, and who would have waited for its answer.
+#[derive(Debug)]
+pub(crate) struct Unqueued {
+    pub(crate) error: CallError,
+    pub(crate) waiter: Option<Waiter>,
+}
+
+/// The caller is told, and nobody else.
+impl From<Unqueued> for CallError {
+    fn from(unqueued: Unqueued) -> Self {
+        if let Some(waiter) = unqueued.waiter {
+            waiter.cancel();
+        }
+        unqueued.error
+    }
 }
 
 /// Bytes of the queue's limit, granted to one frame.
@@ -75,6 +105,10 @@ pub(crate) struct Admission(usize);
 impl Admission {
     /// For frames that must not wait. Their number is bounded elsewhere.
     pub(crate) const FREE: Self = Self(0);
+
+    fn permits(&self) -> u32 {
+        self.0 as u32 // the limit fits
+    }
 }
 
 impl Link {
@@ -104,33 +138,39 @@ impl Link {
         body_len: usize,
         deadline: Option<Instant>,
     ) -> Result<Admission, CallError> {
-        let cost = body_len.saturating_add(HEAD_COST).min(queue_limit(&self.config));
-        let permits = cost as u32; // the limit fits
-        match self.room.try_acquire_many(permits) {
-            Ok(permit) => permit.forget(),
-            Err(TryAcquireError::Closed) => return Err(self.not_sent(self.why_closed())),
-            Err(TryAcquireError::NoPermits) => {
-                let acquired = self.room.acquire_many(permits);
-                let acquired = match deadline {
-                    Some(deadline) => timeout_at(deadline, acquired)
-                        .await
-                        .map_err(|_| self.not_sent(NotSent::TimedOut))?,
-                    None => acquired.await,
-                };
-                acquired.map_err(|_| self.not_sent(self.why_closed()))?.forget();
-            }
+        match self.try_admit(body_len) {
+            Err(NotSent::Full) => {}
+            admitted => return admitted.map_err(|reason| self.not_sent(reason)),
         }
-        Ok(Admission(cost))
+        let admission = self.admission(body_len);
+        let acquired = self.room.acquire_many(admission.permits());
+        let acquired = match deadline {
+            Some(deadline) => timeout_at(deadline, acquired)
+                .await
+                .map_err(|_| self.not_sent(NotSent::TimedOut))?,
+            None => acquired.await,
+        };
+        acquired.map_err(|_| self.not_sent(self.why_closed()))?.forget();
+        Ok(admission)
     }
 
     /// As [`admit`](Self::admit), if that need not wait.
-    pub(crate) fn try_admit(&self, body_len: usize) -> Option<Admission> {
-        let cost = body_len.saturating_add(HEAD_COST).min(queue_limit(&self.config));
-        self.room.try_acquire_many(cost as u32).ok()?.forget();
-        Some(Admission(cost))
+    pub(crate) fn try_admit(&self, body_len: usize) -> Result<Admission, NotSent> {
+        let admission = self.admission(body_len);
+        match self.room.try_acquire_many(admission.permits()) {
+            Ok(permit) => permit.forget(),
+            Err(TryAcquireError::Closed) => return Err(self.why_closed()),
+            Err(TryAcquireError::NoPermits) => return Err(NotSent::Full),
+        }
+        Ok(admission)
     }
 
-    /// Queues a request. With a waiter it gets a row, whose number is returned.
+    /// What a frame with such a body has to be granted.
+    fn admission(&self, body_len: usize) -> Admission {
+        Admission(body_len.saturating_add(HEAD_COST).min(queue_limit(&self.config)))
+    }
+
+    /// Queues a request. With a waiter it gets a row, whose number is returned. One that cannot be queued gives its waiter back.
     pub(crate) fn request<R: Request>(
         &self,
         request: &R,
@@ -138,7 +178,7 @@ impl Link {
         form: Serialization,
         admission: Admission,
         mut waiter: Option<(Instant, Waiter)>,
-    ) -> Result<i32, CallError> {
+    ) -> Result<i32, Unqueued> {
         let expects_answer = waiter.is_some();
         let mut hooked = self.pass_hooks(request, body, &mut waiter);
         let hooked_body = hooked.as_mut().map(|command| std::mem::take(&mut command.body));
@@ -146,9 +186,9 @@ impl Link {
         let mut state = self.lock();
         if let Some(reason) = self.why_refused(&state) {
             drop(state);
-            Waiter::cancel(waiter);
             self.room.add_permits(admission.0);
-            return Err(self.not_sent(NotSent::Closed(reason)));
+            let error = self.not_sent(NotSent::Closed(reason));
+            return Err(Unqueued { error, waiter: waiter.map(|(_, waiter)| waiter) });
         }
         // An owner that waits for the socket to take more has to hear of a deadline before those it knows.
         let sooner =
@@ -187,8 +227,8 @@ impl Link {
                 let row = state.pending.remove(opaque);
                 drop(state);
                 self.room.add_permits(cost);
-                Waiter::cancel(row.map(|row| (row.deadline, row.waiter)));
-                Err(self.not_sent(NotSent::Encode(error)))
+                let error = self.not_sent(NotSent::Encode(error));
+                Err(Unqueued { error, waiter: row.map(|row| row.waiter) })
             }
         }
     }
@@ -242,9 +282,7 @@ impl Link {
     /// Withdraws a request: it is not sent any more if it was not, and an answer finds nobody.
     pub(crate) fn cancel(&self, opaque: i32) -> bool {
         let row = self.lock().pending.remove(opaque);
-        let found = row.is_some();
-        Waiter::cancel(row.map(|row| (row.deadline, row.waiter)));
-        found
+        row.map(|row| row.waiter.cancel()).is_some()
     }
 
     /// Requests without an answer.
@@ -338,6 +376,7 @@ impl Link {
         match waiter {
             Waiter::Call(caller) => _ = caller.send(outcome),
             Waiter::Mail(ticket) => ticket.deliver(outcome),
+            Waiter::Then(Then(act)) => act(outcome),
             Waiter::Observed(code, waiter) => {
                 for hook in &self.config.hooks {
                     hook.after_response(&self.address, code, &outcome);
@@ -422,11 +461,19 @@ impl State {
 
 impl Waiter {
     /// Nobody is told anything.
-    fn cancel(waiter: Option<(Instant, Self)>) {
-        match waiter {
-            Some((_, Self::Mail(ticket))) => ticket.cancel(),
-            Some((deadline, Self::Observed(_, waiter))) => Self::cancel(Some((deadline, *waiter))),
-            Some((_, Self::Call(_))) | None => {}
+    fn cancel(self) {
+        match self {
+            Self::Mail(ticket) => ticket.cancel(),
+            Self::Observed(_, waiter) => waiter.cancel(),
+            Self::Call(_) | Self::Then(_) => {}
+        }
+    }
+
+    /// Past the hooks.
+    pub(crate) fn unobserved(self) -> Self {
+        match self {
+            Self::Observed(_, waiter) => waiter.unobserved(),
+            waiter => waiter,
         }
     }
 }

@@ -55,7 +55,7 @@ impl Core {
     }
 
     /// What a failed call means, with what may help where an address leads nowhere.
-    fn failed(&self, error: CallError, address: &str) -> Error {
+    pub(crate) fn failed(&self, error: CallError, address: &str) -> Error {
         let unreachable =
             matches!(&error, CallError::NotSent { reason: NotSent::Unreachable(_), .. });
         if !unreachable || !self.routes.table().knows_address(address) {

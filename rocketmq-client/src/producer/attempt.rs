@@ -12,7 +12,7 @@ use rocketmq_protocol::{
     message::MessageId,
     names,
 };
-use rocketmq_remoting::{Answer, CallError};
+use rocketmq_remoting::{Answer, CallError, Channel};
 use rocketmq_route::MessageQueue;
 use tokio::time::Instant;
 
@@ -40,7 +40,7 @@ pub(super) struct Attempt<'a> {
 
 impl Attempt<'_> {
     pub(super) async fn run(&self, nth: u32) -> Result<Stored, Error> {
-        let address = self.core.preferred_address(self.core.master_of(self.queue)?);
+        let address = self.address()?;
         let (core, body, deadline) = (self.core, &self.wire.body, self.deadline);
         let send = self.header(false);
         let answer = match self.wire.kind {
@@ -54,6 +54,24 @@ impl Attempt<'_> {
                 core.call(&address, &request, body, deadline).await
             }
         };
+        self.stored(nth, answer)
+    }
+
+    /// The connection that the attempt can be made over at once.
+    pub(super) fn open_channel(&self) -> Option<Channel> {
+        self.core.remoting.existing(&self.address().ok()?)
+    }
+
+    fn address(&self) -> Result<Arc<str>, Error> {
+        Ok(self.core.preferred_address(self.core.master_of(self.queue)?))
+    }
+
+    /// What an answer to the `nth` attempt comes to.
+    pub(super) fn stored(
+        &self,
+        nth: u32,
+        answer: Result<Answer<SendMessageResponseHeader>, Error>,
+    ) -> Result<Stored, Error> {
         let answer = answer.map_err(|error| error.at(&*self.queue.broker_name))?;
         let receipt = self.receipt(&answer, nth)?;
         let kept = self.keep_answer.then(|| Box::new(answer.header));
@@ -61,7 +79,7 @@ impl Attempt<'_> {
     }
 
     pub(super) async fn oneway(&self) -> Result<(), Error> {
-        let address = self.core.preferred_address(self.core.master_of(self.queue)?);
+        let address = self.address()?;
         let channel = self.core.channel(&address, self.deadline).await?;
         let (body, deadline, send) = (&self.wire.body, self.deadline, self.header(true));
         let sent: Result<(), CallError> = match self.wire.kind {
@@ -76,7 +94,7 @@ impl Attempt<'_> {
         sent.map_err(|error| from_call(error, &address).at(&*self.queue.broker_name))
     }
 
-    fn header(&self, oneway: bool) -> SendMessageRequestHeaderV2 {
+    pub(super) fn header(&self, oneway: bool) -> SendMessageRequestHeaderV2 {
         let broker_name = Text::from(&self.queue.broker_name);
         SendMessageRequestHeaderV2 {
             producer_group: self.group.into(),

@@ -8,6 +8,7 @@ mod checks;
 mod ending;
 mod faults;
 mod hooks;
+mod launch;
 mod lookup;
 mod observed;
 mod receipt;

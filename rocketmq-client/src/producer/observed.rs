@@ -2,7 +2,7 @@
 
 use tracing::{Instrument, Span};
 
-use super::sending::{Sending, Stored};
+use super::sending::{Begun, Sending, Stored};
 use crate::{
     Error,
     spans::{self, Outgoing},
@@ -12,12 +12,26 @@ impl Sending {
     /// Sends the message, and tells everybody how that ended.
     pub(super) async fn deliver(&mut self) -> Result<Stored, Error> {
         let span = self.span();
-        let outcome = self.deliver_and_tell().instrument(span.clone()).await;
-        match &outcome {
-            Ok(stored) => spans::stored(&span, self.core(), stored.receipt.queue()),
-            Err(error) => spans::failed(&span, error),
-        }
+        self.deliver_within(&span, None).await
+    }
+
+    /// The same in a span that is open already, from the attempt on that is begun.
+    pub(super) async fn deliver_within(
+        &mut self,
+        span: &Span,
+        begun: Option<Begun>,
+    ) -> Result<Stored, Error> {
+        let outcome = self.deliver_and_tell(begun).instrument(span.clone()).await;
+        self.observe(span, &outcome);
         outcome
+    }
+
+    /// Notes how the send ended.
+    pub(super) fn observe(&self, span: &Span, outcome: &Result<Stored, Error>) {
+        match outcome {
+            Ok(stored) => spans::stored(span, self.core(), stored.receipt.queue()),
+            Err(error) => spans::failed(span, error),
+        }
     }
 
     /// Hands the message to a connection, once.
@@ -30,7 +44,7 @@ impl Sending {
         outcome
     }
 
-    fn span(&self) -> Span {
+    pub(super) fn span(&self) -> Span {
         spans::send(|| Outgoing {
             core: self.core(),
             topic: self.topic(),

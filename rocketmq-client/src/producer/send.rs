@@ -4,13 +4,13 @@ use std::{fmt, time::Duration};
 
 use rocketmq_protocol::message::string_hash;
 use rocketmq_route::MessageQueue;
-use tokio::sync::oneshot;
 
 use super::{
     PendingReceipt, Producer, SendReceipt,
     accumulate::Adding,
+    launch::Launched,
     room::Place,
-    sending::{Draft, Sending, Target},
+    sending::{Draft, Target},
 };
 use crate::{Call, Error, Message};
 
@@ -138,7 +138,7 @@ impl<'a> SendCall<'a> {
         }
         let sending = producer.admit(draft)?;
         let place = Place::wait(producer, sending.size(), sending.deadline()).await?;
-        Ok(launch(sending, place))
+        Ok(Launched::start(sending, place))
     }
 
     /// As [`enqueue`](Self::enqueue), but fails with [`Full`](crate::ErrorKind::Full) where that would wait.
@@ -149,20 +149,8 @@ impl<'a> SendCall<'a> {
     pub fn try_enqueue(self) -> Result<PendingReceipt, Error> {
         let sending = self.producer.admit(self.draft)?;
         let place = Place::take(self.producer, sending.size())?;
-        Ok(launch(sending, place))
+        Ok(Launched::start(sending, place))
     }
-}
-
-/// Runs a send in a task of its own.
-fn launch(mut sending: Sending, place: Place) -> PendingReceipt {
-    let (answer, receipt) = oneshot::channel();
-    let tasks = sending.producer().shared.client.core().tasks.clone();
-    tasks.spawn("send", async move {
-        // Whoever waited may have gone; the outcome is nobody's then.
-        let _ = answer.send(sending.run().await);
-        drop(place);
-    });
-    PendingReceipt(receipt)
 }
 
 impl<'a> IntoFuture for SendCall<'a> {

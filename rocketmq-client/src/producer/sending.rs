@@ -179,20 +179,25 @@ impl Sending {
         self.deliver().await.map(|stored| stored.receipt)
     }
 
-    /// Sends the message, and tells everybody how that ended.
-    pub(super) async fn deliver_and_tell(&mut self) -> Result<Stored, Error> {
+    /// Sends the message, from the attempt on that is begun, and tells everybody how that ended.
+    pub(super) async fn deliver_and_tell(&mut self, begun: Option<Begun>) -> Result<Stored, Error> {
         self.compress().await;
         let began = self.producer.shared.tracer.as_ref().map(|_| Instant::now());
-        let outcome = self.attempts().await;
+        let outcome = self.attempts(begun).await;
+        self.ended(began, &outcome);
+        outcome
+    }
+
+    /// Tells everybody how the send ended; `began` where there is a tracer.
+    pub(super) fn ended(&mut self, began: Option<Instant>, outcome: &Result<Stored, Error>) {
         let shared = &self.producer.shared;
-        shared.counters.ended(self.messages, &outcome);
+        shared.counters.ended(self.messages, outcome);
         for hook in &*shared.options.hooks {
             hook.after_send(&mut self.context, outcome.as_ref().map(|stored| &stored.receipt));
         }
-        if let (Some(tracer), Some(began), Ok(stored)) = (&shared.tracer, began, &outcome) {
+        if let (Some(tracer), Some(began), Ok(stored)) = (&shared.tracer, began, outcome) {
             self.trace(tracer, began, stored);
         }
-        outcome
     }
 
     /// Reports a stored message (`client/hook/SendMessageTraceHookImpl.java`).
@@ -246,11 +251,23 @@ impl Sending {
     pub(super) async fn hand_over(&mut self) -> Result<(), Error> {
         self.compress().await;
         let route = self.route().await?;
-        let queue = self.choose(&route)?.ok_or_else(|| self.no_queue())?;
-        self.may_attempt(&queue)?;
-        self.attempt(&queue, self.deadline).oneway().await?;
+        let step = self.step(&route)?.ok_or_else(|| self.no_queue())?;
+        let step = Step { deadline: self.deadline, ..step };
+        self.attempt(&step).oneway().await?;
         self.producer.shared.counters.oneway.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The first attempt, if nothing has to be waited for before it, and nobody takes the time of it.
+    pub(super) fn first_step(&mut self) -> Option<Result<Step, Error>> {
+        let shared = &self.producer.shared;
+        let plain = self.wire.kind == Kind::Message
+            && !self.wire.wants_compression(&shared.options.compression)
+            && shared.faults.is_none()
+            && shared.tracer.is_none();
+        let route = shared.client.core().routes.table().route(&self.topic).cloned();
+        let route = route.filter(|route| plain && !route.publish_queues().is_empty())?;
+        self.step(&route).and_then(|step| step.ok_or_else(|| self.no_queue())).into()
     }
 
     async fn compress(&mut self) {
@@ -260,27 +277,28 @@ impl Sending {
 
     /// One attempt after another, each on another broker if there is one, until one succeeds, the error is final, or the
     /// deadline has passed (`client/impl/producer/DefaultMQProducerImpl.java`, `sendDefaultImpl`).
-    async fn attempts(&mut self) -> Result<Stored, Error> {
+    async fn attempts(&mut self, mut begun: Option<Begun>) -> Result<Stored, Error> {
         let mut made = Made::default();
         loop {
-            let route = match self.route().await {
-                Ok(route) => route,
-                Err(error) => return made.end(error),
+            let Begun { step, outcome } = match begun.take() {
+                Some(begun) => begun,
+                None => match self.next_step().await? {
+                    Ok(step) => Begun { step, outcome: None },
+                    Err(error) => return made.end(error),
+                },
             };
-            let queue = match self.choose(&route) {
-                Ok(Some(queue)) => queue,
-                Ok(None) => return made.end(self.no_queue()),
-                Err(error) => return Err(error),
-            };
-            self.may_attempt(&queue)?;
             made.attempts += 1;
-            let elsewhere = self.plan.may_retry() && route.has_several_brokers();
-            let error = match self.attempt_at(&queue, elsewhere, made.attempts).await {
-                Ok(stored) if elsewhere && self.is_unsafe(&stored) => {
+            let outcome = match outcome {
+                Some(outcome) => outcome,
+                None => self.attempt_at(&step, made.attempts).await,
+            };
+            let settled = self.is_settled(&step, &outcome);
+            let error = match outcome {
+                Ok(stored) if settled => return Ok(stored),
+                Ok(stored) => {
                     made.unsafely = Some(stored);
                     None
                 }
-                Ok(stored) => return Ok(stored),
                 Err(error) => Some(error),
             };
             let final_error = error.as_ref().is_some_and(|error| !self.is_worth_another(error));
@@ -288,31 +306,44 @@ impl Sending {
             if final_error || !self.plan.may_retry() || Instant::now() >= self.deadline {
                 return made.end(Error::timeout("the message was stored"));
             }
-            tracing::debug!(%queue, cause = ?made.last, "attempt to send failed");
+            tracing::debug!(queue = %step.queue, cause = ?made.last, "attempt to send failed");
             self.producer.shared.counters.retries.fetch_add(1, Ordering::Relaxed);
-            self.plan.failed(&queue.broker_name);
+            self.plan.failed(&step.queue.broker_name);
             self.producer.shared.client.core().routes.want(&self.topic);
         }
     }
 
-    async fn attempt_at(
-        &self,
-        queue: &MessageQueue,
-        elsewhere: bool,
-        nth: u32,
-    ) -> Result<Stored, Error> {
-        let deadline = self.attempt_deadline(elsewhere);
+    /// Where the next attempt goes; the inner error ends the attempts, the outer one is the outcome whatever they came to.
+    async fn next_step(&mut self) -> Result<Result<Step, Error>, Error> {
+        let route = match self.route().await {
+            Ok(route) => route,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(self.step(&route)?.ok_or_else(|| self.no_queue()))
+    }
+
+    /// A step along a route. `None`: there is no queue.
+    fn step(&mut self, route: &TopicRoute) -> Result<Option<Step>, Error> {
+        let Some(queue) = self.choose(route)? else { return Ok(None) };
+        for hook in &*self.producer.shared.options.hooks {
+            hook.before_attempt(&queue, &self.context).map_err(vetoed)?;
+        }
+        let elsewhere = self.plan.may_retry() && route.has_several_brokers();
+        Ok(Some(Step { queue, elsewhere, deadline: self.attempt_deadline(elsewhere) }))
+    }
+
+    async fn attempt_at(&self, step: &Step, nth: u32) -> Result<Stored, Error> {
         let shared = &self.producer.shared;
         let Some(faults) = &shared.faults else {
-            return self.attempt(queue, deadline).run(nth).await;
+            return self.attempt(step).run(nth).await;
         };
         let began = Instant::now();
-        let outcome = self.attempt(queue, deadline).run(nth).await;
+        let outcome = self.attempt(step).run(nth).await;
         let contact = match &outcome {
             Err(error) if error.response_code().is_none() => Contact::Lost,
             _ => Contact::Answered(began.elapsed()),
         };
-        faults.record(&queue.broker_name, contact);
+        faults.record(&step.queue.broker_name, contact);
         outcome
     }
 
@@ -387,31 +418,25 @@ impl Sending {
         })
     }
 
-    fn may_attempt(&self, queue: &MessageQueue) -> Result<(), Error> {
-        for hook in &*self.producer.shared.options.hooks {
-            hook.before_attempt(queue, &self.context).map_err(vetoed)?;
-        }
-        Ok(())
-    }
-
-    fn attempt<'a>(&'a self, queue: &'a MessageQueue, deadline: Instant) -> Attempt<'a> {
+    pub(super) fn attempt<'a>(&'a self, step: &'a Step) -> Attempt<'a> {
         let shared = &self.producer.shared;
         Attempt {
             core: shared.client.core(),
             group: &shared.wire_group,
-            queue,
+            queue: &step.queue,
             id: self.id,
             wire: &self.wire,
             keep_answer: self.wire.kind != Kind::Message || shared.tracer.is_some(),
             new_topic_queues: shared.options.new_topic_queues,
-            deadline,
+            deadline: step.deadline,
         }
     }
 
-    /// Stored, but not as the application wants it: another broker may do better, and two of it will be stored then.
-    fn is_unsafe(&self, stored: &Stored) -> bool {
-        self.producer.shared.options.retry_unless_safe
-            && stored.receipt.status() != SendStatus::Stored
+    /// Stored as the application wants it. If not, another broker may do better, and two of it will be stored then.
+    pub(super) fn is_settled(&self, step: &Step, outcome: &Result<Stored, Error>) -> bool {
+        let strict = self.producer.shared.options.retry_unless_safe && step.elsewhere;
+        let safe = |stored: &Stored| stored.receipt.status() == SendStatus::Stored;
+        outcome.as_ref().is_ok_and(|stored| !strict || safe(stored))
     }
 
     /// Whether another broker may do better: anything but an answer that says otherwise
@@ -448,6 +473,20 @@ fn is_retried(code: ResponseCode) -> bool {
 
 pub(super) fn vetoed(cause: crate::BoxError) -> Error {
     Error::new(ErrorKind::Vetoed, "a hook refuses the message").with_source(cause)
+}
+
+/// An attempt: where it goes, and until when it may take.
+pub(super) struct Step {
+    queue: MessageQueue,
+    /// Another broker can have the next attempt.
+    elsewhere: bool,
+    deadline: Instant,
+}
+
+/// A first attempt that somebody else has begun, or made.
+pub(super) struct Begun {
+    pub(super) step: Step,
+    pub(super) outcome: Option<Result<Stored, Error>>,
 }
 
 /// A stored message, with what the broker says beyond the receipt.

@@ -64,10 +64,15 @@ impl Wire {
         Properties::from_bytes(Bytes::copy_from_slice(self.properties.as_bytes()))
     }
 
+    /// Whether [`compress`](Self::compress) has something to do.
+    pub(super) fn wants_compression(&self, how: &BodyCompression) -> bool {
+        let done = self.sys_flag.contains(SysFlag::COMPRESSED) || self.kind == Kind::Batch;
+        !done && self.body.len() >= how.threshold
+    }
+
     /// Compresses the body, if it gets smaller by it. Batches are never compressed: brokers look into them.
     pub(super) async fn compress(&mut self, how: &BodyCompression, tasks: &Tasks) {
-        let done = self.sys_flag.contains(SysFlag::COMPRESSED) || self.kind == Kind::Batch;
-        if done || self.body.len() < how.threshold {
+        if !self.wants_compression(how) {
             return;
         }
         let (compression, level, body) = (how.compression, how.level, self.body.clone());

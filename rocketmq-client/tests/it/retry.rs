@@ -183,6 +183,35 @@ async fn f46_an_enqueued_send_ends_with_an_error_if_the_broker_is_down() {
     assert!(matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout), "{error:?}");
 }
 
+/// The first attempt of an enqueued send is made by nobody's task; the others are as of every send.
+#[tokio::test]
+async fn enqueued_sends_have_all_their_attempts() {
+    let cluster = cluster(2).await;
+    let producer = producer(&cluster).await;
+    for _ in 0..2 {
+        producer.send(message()).await.unwrap(); // both brokers are connected
+    }
+    let asked = cluster.count(SEND);
+    for (fault, attempts) in [
+        (Fault::Refuse(ResponseCode::SYSTEM_BUSY), 2),
+        (Fault::Refuse(ResponseCode::GO_AWAY), 1),
+        (Fault::HangUp, 2),
+    ] {
+        cluster.inject(SEND, fault, 1);
+        let pending = producer.send(message()).enqueue().await.unwrap();
+        let receipt = pending.await.unwrap();
+        assert_eq!(receipt.attempts(), attempts);
+    }
+    assert_eq!(cluster.count(SEND), asked + 6);
+    let stats = producer.stats();
+    assert_eq!((stats.stored, stats.retries, stats.in_flight), (5, 2, 0));
+
+    cluster.inject(SEND, Fault::Refuse(ResponseCode::MESSAGE_ILLEGAL), 1);
+    let refused = producer.send(message()).enqueue().await.unwrap().await.unwrap_err();
+    assert_eq!(refused.response_code(), Some(ResponseCode::MESSAGE_ILLEGAL));
+    assert_eq!(producer.stats().failed, 1);
+}
+
 #[tokio::test]
 async fn f47_sends_without_answers_are_bounded_by_their_bytes() {
     let cluster = cluster(1).await;

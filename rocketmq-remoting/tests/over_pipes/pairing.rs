@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rocketmq_protocol::Command;
-use rocketmq_remoting::{CallError, Config, Mailbox, Unanswered};
+use rocketmq_remoting::{CallError, CloseReason, Config, Mailbox, NoRequests, NotSent, Unanswered};
 use tokio::time::{Duration, Instant, advance, sleep_until};
 
 use crate::support::*;
@@ -214,7 +214,7 @@ async fn f27_what_timed_out_gives_its_room_back() {
     let mut config = Config::default();
     config.queued_bytes = 4_096;
     config.silence = secs(3600);
-    let mut rig = rig_with(config, 1_024, rocketmq_remoting::NoRequests);
+    let mut rig = rig_with(config, 1_024, NoRequests);
     // Nothing is read: the pipe and then the queue fill up, and callers time out waiting for room.
     let body = Bytes::from(vec![0; 700]);
     for number in 0..50 {
@@ -242,7 +242,7 @@ async fn f27_what_timed_out_gives_its_room_back() {
 async fn a_dropped_call_frees_its_row_and_is_not_sent() {
     let mut config = Config::default();
     config.queued_bytes = 1 << 20;
-    let mut rig = rig_with(config, 64, rocketmq_remoting::NoRequests);
+    let mut rig = rig_with(config, 64, NoRequests);
     let first = rig.call(0, within(9));
     eventually("the first is in the pipe", || rig.channel.stats().writes > 0).await;
     let second = rig.call(1, within(9));
@@ -272,5 +272,52 @@ async fn a_request_can_have_another_form_than_its_connection() {
             rig.peer.send_as(&answer(&request), answered_in).await;
         }
         assert_eq!(call.await.unwrap().unwrap().header.offset, 3);
+    }
+}
+
+/// Whatever becomes of a request that nobody waits for, it is told once.
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_done_with_an_outcome_is_done_once() {
+    let mut config = Config::default();
+    config.queued_bytes = 2_000;
+    let mut rig = rig_with(config, 64, NoRequests);
+    let (told, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
+    let ask = |number: i32, deadline| {
+        let told = told.clone();
+        let then = move |outcome: Outcome| {
+            told.send(outcome.map(|answer| answer.header.offset)).unwrap();
+        };
+        rig.channel.call_then(&request(number), Bytes::from(vec![0; 1_000]), deadline, then);
+    };
+    ask(1, within(3));
+    ask(2, within(3));
+    let full = outcomes.try_recv().unwrap().unwrap_err();
+    assert!(matches!(full, CallError::NotSent { reason: NotSent::Full, .. }));
+    ask(3, Instant::now());
+    let late = outcomes.try_recv().unwrap().unwrap_err();
+    assert!(matches!(late, CallError::NotSent { reason: NotSent::TimedOut, .. }));
+
+    let answered = rig.peer.next().await;
+    rig.peer.answer(&answered).await;
+    assert_eq!(outcomes.recv().await.unwrap().unwrap(), 1);
+
+    ask(4, within(3));
+    rig.peer.next().await;
+    let lost = outcomes.recv().await.unwrap().unwrap_err();
+    assert!(matches!(lost, CallError::OutcomeUnknown { reason: Unanswered::TimedOut, .. }));
+
+    rig.channel.close();
+    rig.owner.await.unwrap();
+    let then = move |outcome: Outcome| drop(told.send(outcome.map(|answer| answer.header.offset)));
+    rig.channel.call_then(&request(5), Bytes::new(), within(3), then);
+    let closed = outcomes.recv().await.unwrap().unwrap_err();
+    let NotSent::Closed(CloseReason::Local) = reason_of(closed) else { panic!("closed") };
+    assert!(outcomes.recv().await.is_none(), "each was told once");
+}
+
+fn reason_of(error: CallError) -> NotSent {
+    match error {
+        CallError::NotSent { reason, .. } => reason,
+        other => panic!("{other}"),
     }
 }
