@@ -29,7 +29,8 @@ use std::{
 use bytes::{Buf, BytesMut};
 use rocketmq_benches::{
     cpu::process_time,
-    responder::{OPAQUE, Responder, serve_if_asked},
+    responder::{self, OPAQUE},
+    server::serve_if_asked,
 };
 use tokio::{
     net::TcpStream,
@@ -64,7 +65,7 @@ const WAYS: [(Way, bool, &str); 7] = [
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     serve_if_asked()?;
-    let responder = Responder::start(ANSWER)?;
+    let responder = responder::start(ANSWER)?;
     let mut callers: Vec<usize> =
         std::env::args().skip(1).map(|text| text.parse()).collect::<Result<_, _>>()?;
     if callers.is_empty() {

@@ -15,10 +15,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use rocketmq_benches::{
-    cpu::process_time,
-    responder::{Responder, serve_if_asked},
-};
+use rocketmq_benches::{cpu::process_time, responder, server::serve_if_asked};
 use rocketmq_protocol::{Command, Serialization, header::UnregisterClientRequestHeader};
 use rocketmq_remoting::{
     Channel, Config, Connection, Io, Mailbox, NoRequests, Remoting, Tasks, TcpConnector,
@@ -48,7 +45,7 @@ fn main() -> Outcome {
     serve_if_asked()?;
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|word| word.starts_with('R')).collect();
-    let responder = Responder::start(ANSWER)?;
+    let responder = responder::start(ANSWER)?;
     let address = responder.address();
     let rows: [(&str, Row); 8] = [
         ("R1", one_caller),
