@@ -61,7 +61,7 @@ const EXPECTATIONS: &[(&str, &str, &str)] = &[
     ("names", "perm", "text"),
     ("names", "attributes", "map"),
     ("names", "properties-text", "map"),
-    ("names", "properties-text-write", "text"),
+    ("names", "properties-text-write", "sortedText"),
     ("names", "client-id", "clientId"),
     ("names", "tags-code", "code"),
     ("names", "delay-levels", "parsed"),

@@ -152,7 +152,8 @@ fn pull_batch(config: &mut Config, batch: i64) -> Option<()> {
     put(&mut config.pull_batch, small(batch))
 }
 
-/// A group with this one option, all others as Java has them.
+/// Whether a group is made with this option, all others as Java has them.
+#[expect(clippy::disallowed_methods, reason = "a group is made at some time")]
 fn is_taken(case: &Case, set: Set, number: i64) -> bool {
     let mut config = Config::new("g", "me@1", 0);
     if case.text("what") == "lite-pull" {

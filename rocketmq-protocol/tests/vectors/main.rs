@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod acl;
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod body_rules;
@@ -93,9 +95,9 @@ files! {
         "message" => messages::message,
         "broken" => messages::broken,
         "list" => messages::list,
-        "batch" => messages::batch,
-        "batch-broken" => messages::batch_broken,
-        "inner-batch" => messages::inner_batch,
+        "batch" => batches::batch,
+        "batch-broken" => batches::batch_broken,
+        "inner-batch" => batches::inner_batch,
         "properties-write" => messages::properties_write,
         "properties-read" => messages::properties_read,
         "crc-property" => messages::checksum_property,

@@ -1,4 +1,4 @@
-//! `messages.jsonl`: messages as brokers store them, batches, properties and ids.
+//! `messages.jsonl`: messages as brokers store them, properties and ids.
 
 use std::{
     collections::BTreeMap,
@@ -9,9 +9,8 @@ use bytes::{Bytes, BytesMut};
 use rocketmq_protocol::{
     Text,
     message::{
-        BatchRecord, BodyLimits, MessageExt, OffsetMessageId, Properties, PropertiesWriter,
-        SysFlag, UniqueId, UniqueIdPrefix, crc_property, decode_batch, decode_messages,
-        encode_batch_record, encode_message,
+        BodyLimits, MessageExt, OffsetMessageId, Properties, PropertiesWriter, SysFlag, UniqueId,
+        UniqueIdPrefix, crc_property, decode_messages, encode_message,
     },
 };
 use serde_json::{Value, json};
@@ -26,7 +25,7 @@ fn long(value: &Value) -> i64 {
     value.as_i64().unwrap_or_else(|| panic!("not a number: {value}"))
 }
 
-fn int(value: &Value) -> i32 {
+pub(crate) fn int(value: &Value) -> i32 {
     i32::try_from(long(value)).expect("an int")
 }
 
@@ -52,7 +51,7 @@ fn described_host(host: SocketAddr) -> Value {
 }
 
 /// Pairs in the form on the wire, as Java writes them: what its own readers drop as well.
-fn properties(pairs: &Value) -> Properties {
+pub(crate) fn properties(pairs: &Value) -> Properties {
     let mut written = String::new();
     for pair in pairs.as_array().into_iter().flatten() {
         if let (Some(name), Some(value)) = (text(&pair[0]), text(&pair[1])) {
@@ -63,11 +62,11 @@ fn properties(pairs: &Value) -> Properties {
 }
 
 /// Of equal names the last counts.
-fn described_properties(properties: &Properties) -> Value {
+pub(crate) fn described_properties(properties: &Properties) -> Value {
     json!(properties.iter().collect::<BTreeMap<_, _>>())
 }
 
-fn as_map(pairs: &Value) -> Value {
+pub(crate) fn as_map(pairs: &Value) -> Value {
     let pairs = pairs.as_array().into_iter().flatten();
     json!(
         pairs
@@ -77,7 +76,7 @@ fn as_map(pairs: &Value) -> Value {
 }
 
 /// A message as Java's client shows it: with its body inflated, and the flag for that cleared. `None`: it cannot be read.
-fn described(message: &MessageExt) -> Option<Value> {
+pub(crate) fn described(message: &MessageExt) -> Option<Value> {
     let body = message.plain_body(&BodyLimits::default()).ok()?;
     Some(json!({
         "storeSize": message.store_size, "bodyCrc": message.body_crc.cast_signed(), "queueId": message.queue_id,
@@ -108,7 +107,7 @@ pub(crate) fn theirs(message: &Value) -> Value {
     message
 }
 
-fn decode_one(bytes: Vec<u8>) -> Option<MessageExt> {
+pub(crate) fn decode_one(bytes: Vec<u8>) -> Option<MessageExt> {
     let mut read = decode_messages(bytes.into());
     let first = read.next()?.ok()?;
     read.next().is_none().then_some(first)
@@ -223,75 +222,6 @@ pub(crate) fn list(case: &Case) -> Outcome {
     javas.truncate(at);
     equal("before the damage", &(ours.len(), &ours), &(at, &javas))?;
     equal("the damaged one", &read.get(at).is_some_and(Result::is_err), &(what != "good"))
-}
-
-fn record(value: &Value) -> BatchRecord {
-    BatchRecord {
-        flag: int(&value["flag"]),
-        body: value["body"].as_str().map(hex).unwrap_or_default().into(),
-        properties: properties(&value["properties"]),
-    }
-}
-
-fn described_batch(bytes: Vec<u8>) -> Option<Value> {
-    let described = |record: &BatchRecord| {
-        let properties = described_properties(&record.properties);
-        json!({ "flag": record.flag, "body": to_hex(&record.body), "properties": properties })
-    };
-    Some(decode_batch(bytes.into())?.iter().map(described).collect())
-}
-
-fn their_batch(case: &Case) -> Value {
-    let mut decoded = outcome(case.get("decoded"));
-    for record in decoded.as_array_mut().into_iter().flatten() {
-        record["properties"] = as_map(&record["properties"]);
-        record["body"] = json!(record["body"].as_str().unwrap_or_default());
-    }
-    decoded
-}
-
-pub(crate) fn batch(case: &Case) -> Outcome {
-    let mut out = BytesMut::new();
-    for message in case.get("messages").as_array().expect("messages") {
-        encode_batch_record(&record(message), &mut out);
-    }
-    equal("bytes", &to_hex(&out), &case.text("bytes").to_owned())?;
-    batch_broken(case)
-}
-
-pub(crate) fn batch_broken(case: &Case) -> Outcome {
-    let decoded = case.with("decoded", their_batch(case));
-    agree(&decoded, "decoded", or_refused(described_batch(case.bytes("bytes"))))
-}
-
-/// Java keeps the flags of a batch on the messages inside, so that they would be unwrapped again, and adds a property that
-/// only brokers look at; it has neither checksums, sizes, ids nor what the batch has gone through.
-pub(crate) fn inner_batch(case: &Case) -> Outcome {
-    let outer = decode_one(case.bytes("bytes")).ok_or("undecodable")?;
-    let inner = outer.unwrap_batch(outer.queue_offset).ok_or("no batch")?;
-    let batch_flags = SysFlag::INNER_BATCH.with(SysFlag::NEED_UNWRAP);
-    let ours: Vec<Value> = inner
-        .iter()
-        .map(|message| {
-            equal("unwrapped for good", &message.unwrap_batch(0).is_none(), &true)?;
-            let mut described = described(message).ok_or("a body")?;
-            described["sysFlag"] = json!(message.sys_flag.with(batch_flags).0);
-            described["properties"]["WAIT"] = json!("true");
-            for (member, theirs) in [
-                ("bodyCrc", json!(0)),
-                ("storeSize", json!(0)),
-                ("preparedTransactionOffset", json!(0)),
-                ("reconsumeTimes", json!(0)),
-                ("msgId", Value::Null),
-                ("offsetMsgId", Value::Null),
-            ] {
-                described[member] = theirs;
-            }
-            Ok(described)
-        })
-        .collect::<Result<_, String>>()?;
-    let decoded = case.get("decoded").as_array().expect("messages");
-    equal("messages", &ours, &decoded.iter().map(theirs).collect())
 }
 
 /// What cannot be read again is refused by ours and written by Java.
