@@ -1,14 +1,5 @@
 //! What a client believes about the cluster: names, routes, heartbeats, and which server to ask next.
-//!
-//! ```text
-//!   name servers ──answers──► RouteTable ──► TopicRoute: queues to send to, queues to read from
-//!        ▲                        │
-//!   NameServers, RefreshSchedule  └────────► addresses of brokers ──► heartbeats, calls
-//!   (whom to ask, and when)
-//! ```
-//!
-//! Nothing here waits, reads a clock or opens a socket: time is an argument, and whoever drives these tables does the asking. Names
-//! are kept as `Arc<str>`, never as slices of the frame they came in.
+#![doc = include_str!("../README.md")]
 
 mod fault;
 mod heartbeat;
