@@ -99,7 +99,7 @@ impl Core {
         let tasks_left = self.tasks.len();
         let report =
             ClientShutdownReport { consumers, unfinished, producers, unconfirmed, tasks_left };
-        tracing::info!(client.id = %self.id, ?report, "shut down");
+        tracing::info!(messaging.client.id = %self.id, ?report, "shut down");
         report
     }
 }

@@ -12,6 +12,7 @@ mod inbound;
 mod meeting;
 mod name_server;
 mod namespace;
+mod opening;
 pub(crate) mod questions;
 pub(crate) mod registry;
 pub(crate) mod routes;
@@ -21,19 +22,14 @@ mod wiring;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
-    net::{IpAddr, Ipv4Addr},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use bytes::Bytes;
 use rocketmq_protocol::{
     Request,
-    message::{MessageId, UniqueIdPrefix, UniqueIds},
-    names,
+    message::{MessageId, UniqueIds},
 };
 use rocketmq_remoting::{Answer, Remoting, Tasks};
 use rocketmq_route::NameServers;
@@ -56,9 +52,7 @@ use crate::{
     health::ServerState,
     producer::{CheckedGroups, ProducerBuilder, Replies},
 };
-use inbound::{Inbound, KnownRoutes};
 use meeting::Met;
-use name_server::NameServerCalls;
 use registry::Registry;
 use routes::Routes;
 use telemetry::Telemetry;
@@ -154,86 +148,6 @@ impl Client {
     #[doc(alias = "rocketmq.namesrv.domain")]
     pub fn discover(endpoint: impl Into<String>) -> ClientBuilder {
         ClientBuilder::discovering(endpoint.into())
-    }
-
-    async fn open(builder: ClientBuilder) -> Result<Self, Error> {
-        let ClientBuilder { name_servers, options, wiring } = cluster_url::apply(builder)?;
-        #[cfg(feature = "http-discovery")]
-        let (name_servers, discovery) = match &wiring.discovery {
-            None => (name_servers, None),
-            Some(builder::Discovery { endpoint, interval }) => {
-                let endpoint = discovery::Endpoint::parse(endpoint, options.unit_name.as_deref())?;
-                (endpoint.ask().await?, Some((endpoint, *interval)))
-            }
-        };
-        let servers = parse_list(&name_servers)?;
-        let known_routes = KnownRoutes::default();
-        let wired = Wired::new(wiring, &options, &known_routes)?;
-        let tasks = Tasks::new("client");
-        let connected = AtomicBool::new(false);
-        let last = Arc::new(StopWithLast { tasks: tasks.clone(), connected });
-        let (registry, telemetry) = (Arc::new(Registry::new()), Arc::<Telemetry>::default());
-        let (replies, checked_groups) =
-            (Arc::<Replies>::default(), Arc::<CheckedGroups>::default());
-        let inbound = Inbound {
-            registry: Arc::clone(&registry),
-            routes: Arc::clone(&known_routes),
-            telemetry: Arc::clone(&telemetry),
-            unprotected: wired.unprotected(&options),
-            replies: Arc::clone(&replies),
-            checked_groups: Arc::clone(&checked_groups),
-        };
-        let remoting =
-            Remoting::new(wired.config.clone(), Arc::clone(&wired.connector), inbound, &tasks);
-        let address = match options.client_ip {
-            Some(address) => address,
-            None => own_address(&servers).await,
-        };
-        let calls = NameServerCalls::new(servers, remoting.clone(), Arc::clone(&telemetry));
-        let routes = Arc::new(Routes::new(
-            calls,
-            options.route_refresh_interval,
-            options.request_timeout,
-            Arc::clone(&telemetry),
-        ));
-        let _ = known_routes.set(Arc::downgrade(&routes));
-        let id = identity::client_id(
-            address,
-            options.instance_name.as_deref(),
-            options.unit_name.as_deref(),
-        );
-        let core = Arc::new(Core {
-            id,
-            options,
-            tasks: tasks.clone(),
-            remoting,
-            registry: Arc::clone(&registry),
-            routes: Arc::clone(&routes),
-            telemetry,
-            closers: Closers::default(),
-            #[cfg(any(feature = "acl", feature = "_tls"))]
-            wired,
-            replies,
-            checked_groups,
-            met: Met::default(),
-            ids: UniqueIds::new(UniqueIdPrefix::new(
-                address,
-                std::process::id(),
-                fastrand::u32(..),
-            )),
-        });
-        tasks.spawn("routes", routes.refresh(registry, tasks.clone()));
-        tasks.spawn("heartbeat", heartbeat::run(Arc::downgrade(&core)));
-        #[cfg(feature = "http-discovery")]
-        if let Some((endpoint, interval)) = discovery {
-            tasks.spawn("discovery", discovery::run(endpoint, interval, Arc::downgrade(&core)));
-        }
-        // Any answer shows that the cluster can be reached; this one will be needed for topics that do not exist yet.
-        let deadline = Instant::now() + core.options.connect_timeout;
-        core.routes.refreshed(&names::AUTO_CREATE_TOPIC.into(), deadline).await?;
-        last.connected.store(true, Ordering::Relaxed);
-        tracing::info!(client.id = %core.id, "connected");
-        Ok(Self { core, _last: last })
     }
 
     /// The name under which brokers know this client.
@@ -455,16 +369,4 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("id", &self.core.id).finish_non_exhaustive()
     }
-}
-
-/// The address this machine shows to the first name server whose name can be resolved; the loopback if there is none.
-async fn own_address(servers: &NameServers) -> IpAddr {
-    for address in servers.addresses() {
-        if let Ok(mut resolved) = tokio::net::lookup_host(&**address).await
-            && let Some(own) = resolved.find_map(identity::local_address_towards)
-        {
-            return own;
-        }
-    }
-    IpAddr::V4(Ipv4Addr::LOCALHOST)
 }
