@@ -2,7 +2,8 @@
 
 use crate::shell::{Arguments, Outcome, cargo, step};
 
-const BENCHMARKS: [&str; 3] = ["codec", "flush", "remoting"];
+const BENCHMARKS: [&str; 7] =
+    ["codec", "flush", "remoting", "producing", "consuming", "queues", "scale"];
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     arguments.none()?;
