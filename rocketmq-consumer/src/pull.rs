@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rocketmq_protocol::{
     body::SubscriptionData,
     code::ResponseCode,
-    message::{MessageExt, Undecodable, property},
+    message::{MessageExt, Undecodable},
     subscription,
 };
 
@@ -113,7 +113,5 @@ pub(crate) fn is_wanted(
     subscription: &SubscriptionData,
     content: &Result<MessageExt, Undecodable>,
 ) -> bool {
-    content.as_ref().map_or(true, |message| {
-        subscription::wants(subscription, message.properties.get_bytes(property::TAGS))
-    })
+    content.as_ref().map_or(true, |message| subscription::wants(subscription, &message.properties))
 }

@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::{
     body::{ExpressionType, SubscriptionData},
     java::{self, string_hash},
+    message::{Properties, property},
 };
 
 /// The expression that selects everything.
@@ -81,12 +82,14 @@ pub fn sql92(
     })
 }
 
-/// Whether a message with this tag is wanted. Brokers compare hashes, which collide, so clients compare the text
+/// Whether a message with these properties is wanted. Brokers compare hashes of tags, which collide, so clients compare the text
 /// (`client/impl/consumer/PullAPIWrapper.java`).
-pub fn wants(subscription: &SubscriptionData, tag: Option<&[u8]>) -> bool {
+pub fn wants(subscription: &SubscriptionData, properties: &Properties) -> bool {
     if subscription.tags_set.is_empty() || subscription.class_filter_mode {
         return true;
     }
+    // Looked for only here: most subscriptions want everything.
+    let tag = properties.get_bytes(property::TAGS);
     tag.is_some_and(|tag| subscription.tags_set.iter().any(|wanted| wanted.as_bytes() == tag))
 }
 
@@ -121,9 +124,10 @@ mod tests {
     #[test]
     fn colliding_hashes_are_told_apart() {
         let subscription = tags("t", "AaAa", 1).unwrap();
-        assert!(wants(&subscription, Some(b"AaAa")));
-        assert!(!wants(&subscription, Some(b"BBBB")));
-        assert!(!wants(&subscription, None));
-        assert!(wants(&tags("t", "*", 1).unwrap(), None));
+        let tagged = |text: &'static str| Properties::from_bytes(text.as_bytes().into());
+        assert!(wants(&subscription, &tagged("TAGS\u{1}AaAa\u{2}")));
+        assert!(!wants(&subscription, &tagged("TAGS\u{1}BBBB\u{2}")));
+        assert!(!wants(&subscription, &tagged("")));
+        assert!(wants(&tags("t", "*", 1).unwrap(), &tagged("")));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use rocketmq_consumer as machine;
-use rocketmq_protocol::message::{BodyLimits, MessageExt, UniqueIdPrefix};
+use rocketmq_protocol::message::{BodyLimits, MessageExt, SysFlag, UniqueIdPrefix};
 use rocketmq_route::MessageQueue;
 
 use crate::{
@@ -163,7 +163,11 @@ pub(super) fn open(stored: &MessageExt, limits: &BodyLimits) -> Result<MessageEx
     if !stored.crc_matches() {
         return Err("the body does not have the checksum that it was stored with".into());
     }
-    Ok(MessageExt { body: stored.plain_body(limits)?, ..stored.clone() })
+    let mut opened = stored.clone();
+    if stored.sys_flag.contains(SysFlag::COMPRESSED) {
+        opened.body = stored.plain_body(limits)?;
+    }
+    Ok(opened)
 }
 
 /// A message of which nothing is known but where it lies.

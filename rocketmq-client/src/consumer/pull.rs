@@ -13,7 +13,7 @@ use bytes::Bytes;
 use rocketmq_consumer::{PullAnswer, PullStatus, Seek, Stored};
 use rocketmq_protocol::{
     body::SubscriptionData,
-    message::{BodyLimits, MessageExt, Undecodable, property},
+    message::{BodyLimits, MessageExt, Undecodable},
     subscription,
 };
 use tokio::time::Instant;
@@ -434,7 +434,7 @@ fn read(answer: PullAnswer, data: &SubscriptionData, namespace: &Namespace) -> P
                 continue;
             }
         };
-        if !subscription::wants(data, stored.properties.get_bytes(property::TAGS)) {
+        if !subscription::wants(data, &stored.properties) {
             continue;
         }
         match open(&stored, &limits) {

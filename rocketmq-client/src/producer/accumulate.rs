@@ -121,7 +121,7 @@ impl Adding<'_> {
         producer.check_open()?;
         let key = (Arc::clone(message.shared_topic()), message.waits_stored());
         let wait_stored = key.1;
-        let (id, record) = producer.batch_record(message)?;
+        let (id, record) = producer.batch_record(&message)?;
         let (answer, receipt) = oneshot::channel();
         let waiting = Waiting { answer, _place: place };
         let mut open = accumulator.open();

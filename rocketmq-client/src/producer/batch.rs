@@ -1,6 +1,6 @@
 //! Several messages in one request.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use rocketmq_protocol::message::{
@@ -188,6 +188,14 @@ impl Chunk {
         Self { topic, records: BytesMut::new(), ids: Vec::new(), wait_stored, limit }
     }
 
+    /// Makes room for these messages at once, as far as they go into one request.
+    fn expect(&mut self, messages: &[Message]) {
+        const BESIDE: usize = 160; // about what the record, an id, a tag and a few keys come to
+        let bytes: usize = messages.iter().map(|message| message.body().len() + BESIDE).sum();
+        self.records.reserve(bytes.min(self.limit));
+        self.ids.reserve(messages.len());
+    }
+
     /// Appends a message. One too many for the limit is handed back, unless it is the only one.
     pub(super) fn push(&mut self, id: MessageId, record: &BatchRecord) -> bool {
         let before = self.records.len();
@@ -215,7 +223,7 @@ impl Producer {
         self.check_open()?;
         let first = messages.first().ok_or_else(|| Error::invalid("a batch without messages"))?;
         let mut chunks: Vec<Chunk> = Vec::new();
-        for message in messages {
+        for (index, message) in messages.iter().enumerate() {
             if message.topic() != first.topic() {
                 return Err(Error::invalid("a batch with messages of several topics"));
             }
@@ -224,10 +232,11 @@ impl Producer {
                     "a batch that is to wait for some messages and not for others",
                 ));
             }
-            let (id, record) = self.batch_record(message.clone())?;
+            let (id, record) = self.batch_record(message)?;
             let room = chunks.last_mut().is_some_and(|chunk| chunk.push(id, &record));
             if !room {
                 let mut chunk = Chunk::new(first.shared_topic(), first.waits_stored(), limit);
+                chunk.expect(messages.get(index..).unwrap_or_default());
                 chunk.push(id, &record);
                 chunks.push(chunk);
             }
@@ -238,12 +247,13 @@ impl Producer {
     /// A message as it travels in a batch.
     pub(super) fn batch_record(
         &self,
-        mut message: Message,
+        message: &Message,
     ) -> Result<(MessageId, BatchRecord), Error> {
         let shared = &self.shared;
+        let mut message = Cow::Borrowed(message);
         let mut context = SendContext::default();
         for hook in &*shared.options.hooks {
-            hook.before_send(&mut message, &mut context).map_err(super::sending::vetoed)?;
+            hook.before_send(message.to_mut(), &mut context).map_err(super::sending::vetoed)?;
         }
         message.check(shared.options.max_message_size)?;
         message.check_batched()?;

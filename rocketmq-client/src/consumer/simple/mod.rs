@@ -15,11 +15,7 @@ use std::{
 
 use rocketmq_consumer::pop::Popped;
 use rocketmq_protocol::{
-    Text,
-    body::SubscriptionData,
-    message::{MessageExt, property},
-    pop::Receipt,
-    subscription,
+    Text, body::SubscriptionData, message::MessageExt, pop::Receipt, subscription,
 };
 use tokio::{task::JoinSet, time::Instant};
 use tracing::Instrument;
@@ -403,7 +399,7 @@ impl SimpleConsumer {
 }
 
 fn wants(data: &SubscriptionData, message: &MessageExt) -> bool {
-    subscription::wants(data, message.properties.get_bytes(property::TAGS))
+    subscription::wants(data, &message.properties)
 }
 
 impl fmt::Debug for SimpleConsumer {
