@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use rocketmq_protocol::trace::{CLOUD_TOPIC_PREFIX, PRODUCER_GROUP_PREFIX, TraceRecord};
+use rocketmq_protocol::trace::{
+    CLOUD_TOPIC_PREFIX, DEFAULT_REGION, PRODUCER_GROUP_PREFIX, TraceRecord,
+};
 use tokio::{
     sync::{Notify, mpsc},
     time::{Instant, timeout_at},
@@ -66,7 +68,6 @@ impl Default for Tracing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TraceOf {
     Sends,
-    #[expect(dead_code, reason = "consumers do not trace yet")]
     Consumption,
 }
 
@@ -79,13 +80,16 @@ impl TraceOf {
     }
 }
 
-/// Takes records, and sends them a few at a time. The task ends when this is dropped.
+/// Takes records, and sends them a few at a time. The task ends when this is dropped, or with the client.
 pub(crate) struct Tracer {
-    queue: mpsc::Sender<TraceRecord<'static>>,
+    queue: mpsc::Sender<Entry>,
     options: Tracing,
     counts: Arc<Counts>,
     flush: Arc<Notify>,
 }
+
+/// A record, and the region that it belongs to where it has none of its own.
+type Entry = (Option<Box<str>>, TraceRecord<'static>);
 
 #[derive(Default)]
 struct Counts {
@@ -119,13 +123,29 @@ impl Tracer {
             counts: Arc::clone(&counts),
             flush: Arc::clone(&flush),
         };
-        client.core().tasks.spawn("trace", dispatcher.run(records));
+        let tasks = client.core().tasks.clone();
+        let dispatching = async move {
+            tokio::select! {
+                () = dispatcher.run(records) => {}
+                () = tasks.cancelled() => {}
+            }
+        };
+        client.core().tasks.spawn("trace", dispatching);
         Ok(Self { queue, options, counts, flush })
     }
 
     /// Never waits.
     pub(crate) fn record(&self, record: TraceRecord<'static>) {
-        match self.queue.try_send(record) {
+        self.enter((None, record));
+    }
+
+    /// The same, of a record that does not name its region.
+    pub(crate) fn record_in(&self, region: &str, record: TraceRecord<'static>) {
+        self.enter((self.options.cloud.then(|| region.into()), record));
+    }
+
+    fn enter(&self, entry: Entry) {
+        match self.queue.try_send(entry) {
             Ok(()) => self.counts.taken.fetch_add(1, Ordering::Relaxed),
             Err(_) => self.counts.dropped.fetch_add(1, Ordering::Relaxed),
         };
@@ -174,7 +194,7 @@ struct Dispatcher {
 }
 
 impl Dispatcher {
-    async fn run(self, mut records: mpsc::Receiver<TraceRecord<'static>>) {
+    async fn run(self, mut records: mpsc::Receiver<Entry>) {
         let mut batch = Vec::new();
         while let Some(first) = records.recv().await {
             batch.push(first);
@@ -195,11 +215,11 @@ impl Dispatcher {
     }
 
     /// Sends records, as few messages as hold them.
-    async fn send(&self, records: Vec<TraceRecord<'static>>) {
+    async fn send(&self, records: Vec<Entry>) {
         let count = records.len() as u64;
         let mut letters: Vec<Letter> = Vec::new();
-        for record in &records {
-            let topic = self.topic_of(record);
+        for (region, record) in &records {
+            let topic = self.topic_of(region.as_deref(), record);
             let open = letters.iter_mut().rev().find(|letter| letter.topic == topic);
             if !open.is_some_and(|letter| letter.takes(record)) {
                 let mut letter = Letter { topic, text: String::new(), keys: Vec::new() };
@@ -218,14 +238,13 @@ impl Dispatcher {
         self.counts.finished.notify_waiters();
     }
 
-    fn topic_of(&self, record: &TraceRecord<'_>) -> Arc<str> {
-        let region = match record {
+    fn topic_of(&self, region: Option<&str>, record: &TraceRecord<'_>) -> Arc<str> {
+        let region: &str = match record {
             TraceRecord::Pub(record) => &record.message.region_id,
             TraceRecord::SubBefore(record) => &record.region_id,
             TraceRecord::EndTransaction(record) => &record.message.region_id,
             TraceRecord::Recall(record) => &record.region_id,
-            // It has no region of its own.
-            _ => return Arc::clone(&self.options.topic),
+            _ => region.unwrap_or(DEFAULT_REGION),
         };
         match self.options.cloud {
             true => format!("{CLOUD_TOPIC_PREFIX}{region}").into(),

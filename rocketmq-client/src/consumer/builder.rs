@@ -10,7 +10,7 @@ use super::{
     IntoOutcome, Mode, OffsetStore, Ordered, Poison, PushConsumer, StartFrom, desk::Desk,
     listeners::Listeners,
 };
-use crate::{Call, Client, Error, MessageQueue};
+use crate::{Call, Client, Error, MessageQueue, Tracing};
 
 /// Options of a push consumer. Ends with [`start`](Self::start), one of its sisters, or [`stream`](Self::stream).
 ///
@@ -44,6 +44,7 @@ pub struct PushConsumerBuilder<M: Mode = Concurrent> {
     pub(super) offset_store: Option<Arc<dyn OffsetStore>>,
     pub(super) direct_consumption: bool,
     pub(super) listeners: Listeners,
+    pub(super) tracing: Option<Tracing>,
     problem: Option<Error>,
     mode: PhantomData<fn() -> M>,
 }
@@ -62,6 +63,7 @@ impl PushConsumerBuilder {
             offset_store: None,
             direct_consumption: true,
             listeners: Listeners::default(),
+            tracing: None,
             problem: None,
             mode: PhantomData,
         }
@@ -86,6 +88,7 @@ impl PushConsumerBuilder {
             offset_store: self.offset_store,
             direct_consumption: self.direct_consumption,
             listeners: self.listeners,
+            tracing: self.tracing,
             problem: self.problem,
             mode: PhantomData,
         }
@@ -257,6 +260,14 @@ impl<M: Mode> PushConsumerBuilder<M> {
     #[doc(alias = "registerConsumeMessageHook")]
     pub fn hook(mut self, hook: impl ConsumeHook) -> Self {
         self.desk.hooks.add(hook);
+        self
+    }
+
+    /// Reports every message before and after it is consumed, in a trace topic. Default off, as in Java.
+    #[doc(alias = "enableMsgTrace")]
+    #[doc(alias = "setEnableTrace")]
+    pub fn tracing(mut self, options: Tracing) -> Self {
+        self.tracing = Some(options);
         self
     }
 

@@ -76,7 +76,8 @@ impl<M: Mode> Deliveries<M> {
         match self.desk.open(item) {
             Ok(delivery) => {
                 let owed_to: Arc<dyn Settle> = Arc::clone(&self.work) as Arc<dyn Settle>;
-                Some(Unsettled::new(delivery, id, owed_to))
+                let reported = self.desk.report(std::slice::from_ref(&delivery));
+                Some(Unsettled::new(delivery, id, owed_to, reported))
             }
             Err(outcome) => {
                 self.work.settle(id, outcome);

@@ -12,7 +12,11 @@ use std::{
 use rocketmq_consumer as machine;
 use rocketmq_protocol::message::{BodyLimits, MessageExt};
 
-use super::{Delivery, hooks::Hooks};
+use super::{
+    Delivery,
+    hooks::Hooks,
+    reporting::{Reported, Reporter},
+};
 use crate::{
     client::{Core, Namespace, routes::std_now},
     spans,
@@ -42,6 +46,7 @@ pub(super) struct Desk {
     pub(super) poison: Poison,
     pub(super) filters: Vec<Wanted>,
     pub(super) hooks: Hooks,
+    pub(super) reporter: Option<Arc<Reporter>>,
     pub(super) pace: Arc<Pace>,
     pub(super) spans: spans::Consumer,
     pub(super) namespace: Namespace,
@@ -70,6 +75,13 @@ impl Desk {
                 }
             }
         }
+    }
+}
+
+impl Desk {
+    /// Reports that these are about to be consumed, where that is wanted.
+    pub(super) fn report(&self, deliveries: &[Delivery]) -> Option<Reported> {
+        self.reporter.as_ref().map(|reporter| reporter.begin(deliveries))
     }
 }
 

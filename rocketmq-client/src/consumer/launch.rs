@@ -11,13 +11,14 @@ use super::{
     Batch, BatchOutcome, Deliveries, Handler, IntoOutcome, Mode, PushConsumer, PushConsumerBuilder,
     StartFrom,
     answers::{Direct, PushAnswers},
-    desk::Pace,
+    desk::{Desk, Pace},
     driver::{Driver, Introduction, Request, now},
     listeners::{Change, Listeners},
     local_offsets::LocalOffsets,
     offset_store::{FileOffsets, OffsetStore},
     polls::Polls,
     push::Running,
+    reporting::Reporter,
     requests::Requests,
     running_info::{Facts, Rates},
     throttle::Throttle,
@@ -27,6 +28,7 @@ use super::{
 use crate::{
     Client, Error,
     client::{Namespace, Role, registry::Signals},
+    trace::Tracer,
 };
 
 /// Messages of an ordered queue that a worker takes at once, to handle one after the other.
@@ -38,7 +40,7 @@ impl<M: Mode> PushConsumerBuilder<M> {
         H: Handler,
         H::Output: IntoOutcome<M::Outcome>,
     {
-        let (handler, desk) = (Arc::new(handler), Arc::new(self.desk.clone()));
+        let (handler, desk) = (Arc::new(handler), self.prepared().await?);
         let (direct_handler, direct_desk) = (Arc::clone(&handler), Arc::clone(&desk));
         let direct: Direct = Arc::new(move |item| {
             let (handler, desk) = (Arc::clone(&direct_handler), Arc::clone(&direct_desk));
@@ -71,7 +73,7 @@ impl<M: Mode> PushConsumerBuilder<M> {
             return Err(Error::invalid(text));
         }
         self.config.run = max;
-        let (handler, desk) = (Arc::new(handler), Arc::new(self.desk.clone()));
+        let (handler, desk) = (Arc::new(handler), self.prepared().await?);
         let (direct_handler, direct_desk) = (Arc::clone(&handler), Arc::clone(&desk));
         let direct: Direct = Arc::new(move |item| {
             let (handler, desk) = (Arc::clone(&direct_handler), Arc::clone(&direct_desk));
@@ -84,12 +86,24 @@ impl<M: Mode> PushConsumerBuilder<M> {
         Ok(self.launch::<machine::Batch, _, _>(max, Some(direct), worker).await?.0)
     }
 
-    pub(super) async fn launch_stream(self) -> Result<Deliveries<M>, Error> {
-        let desk = Arc::new(self.desk.clone());
+    pub(super) async fn launch_stream(mut self) -> Result<Deliveries<M>, Error> {
+        let desk = self.prepared().await?;
         // Nobody works for a stream: its owner takes and settles.
         let nobody = |_| std::future::ready(());
         let (consumer, work) = self.launch::<machine::Delivery, _, _>(1, None, nobody).await?;
         Ok(Deliveries::new(work, desk, consumer))
+    }
+
+    /// What workers share, once all options are known.
+    async fn prepared(&mut self) -> Result<Arc<Desk>, Error> {
+        self.check()?;
+        if let Some(options) = self.tracing.take() {
+            let timeout = self.config.consume_timeout;
+            let reporter =
+                Reporter::start(&self.client, &self.config.group, timeout, options).await?;
+            self.desk.reporter = Some(Arc::new(reporter));
+        }
+        Ok(Arc::new(self.desk.clone()))
     }
 
     async fn launch<P, W, Fut>(
@@ -103,7 +117,6 @@ impl<M: Mode> PushConsumerBuilder<M> {
         W: Fn(Arc<Work<P>>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.check()?;
         let group = Arc::clone(&self.config.group);
         let namespace = self.client.core().namespace();
         namespace.wrap_names(&mut self.config);
@@ -120,12 +133,16 @@ impl<M: Mode> PushConsumerBuilder<M> {
             pace: Arc::clone(&self.desk.pace),
             concurrency: self.concurrency,
             listeners: std::mem::take(&mut self.listeners),
+            tracer: self.desk.reporter.as_ref().map(|it| Arc::clone(it.tracer())),
         };
+        let tracer = duty.tracer.clone();
         let Driven { commands, tasks, .. } =
             drive(&self.client, self.config, ConsumeType::Passively, duty)?;
         let staff = staff(&tasks, &work, worker);
         staff(self.concurrency);
-        Ok((PushConsumer::new(requests, group, commands, tasks, staff, self.client), work))
+        let consumer =
+            PushConsumer::new(requests, group, commands, tasks, staff, tracer, self.client);
+        Ok((consumer, work))
     }
 
     /// Of a broadcasting consumer: what it has read so far.
@@ -151,6 +168,7 @@ struct Duty<P: Portion> {
     pace: Arc<Pace>,
     concurrency: usize,
     listeners: Listeners,
+    tracer: Option<Arc<Tracer>>,
 }
 
 /// A group that is driven, and the way to its driver.
@@ -172,6 +190,7 @@ pub(super) fn drive_polled(client: &Client, config: Config) -> Result<Driven, Er
         pace: Arc::default(),
         concurrency: 0,
         listeners: Listeners::default(),
+        tracer: None,
     };
     drive(client, config, ConsumeType::Actively, duty)
 }
@@ -239,7 +258,12 @@ fn drive<P: Portion>(
         report: None,
     };
     tasks.spawn("driver", until_stopped(driver.run(), tasks.clone()));
-    let running = Running { commands: commands.downgrade(), tasks: tasks.clone(), counts_polled };
+    let running = Running {
+        commands: commands.downgrade(),
+        tasks: tasks.clone(),
+        counts_polled,
+        tracer: duty.tracer,
+    };
     client.core().closers.add(Role::Consumer, running);
     Ok(Driven { requests, commands, tasks })
 }

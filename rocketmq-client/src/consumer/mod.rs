@@ -27,6 +27,7 @@ mod presence;
 mod pull;
 mod pulling;
 mod push;
+mod reporting;
 mod requests;
 mod returning;
 mod running_info;

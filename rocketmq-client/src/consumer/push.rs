@@ -13,6 +13,7 @@ use super::{Filter, driver::Request, launch::Staff, requests::Requests};
 use crate::{
     Client, Error,
     client::{Closes, Closing, Namespace},
+    trace::Tracer,
 };
 
 /// A running consumer of a group. Dropping it stops it at once: what its handlers were doing is delivered again, to this group's
@@ -26,6 +27,7 @@ pub struct PushConsumer {
     tasks: Tasks,
     staff: Staff,
     closed: bool,
+    tracer: Option<Arc<Tracer>>,
     /// The client lives as long as its consumers.
     _client: Client,
 }
@@ -37,9 +39,10 @@ impl PushConsumer {
         commands: mpsc::UnboundedSender<Request>,
         tasks: Tasks,
         staff: Staff,
+        tracer: Option<Arc<Tracer>>,
         client: Client,
     ) -> Self {
-        Self { group, requests, commands, tasks, staff, closed: false, _client: client }
+        Self { group, requests, commands, tasks, staff, closed: false, tracer, _client: client }
     }
 
     /// Whether the consumer has ended without having been shut down: its client was.
@@ -76,6 +79,12 @@ impl PushConsumer {
     /// As [`snapshot`](Self::snapshot).
     pub async fn lag(&self) -> Result<u64, Error> {
         Ok(self.snapshot().await?.lag())
+    }
+
+    /// Records of the [trace](super::PushConsumerBuilder::tracing) that were dropped because there was no room, or because they could
+    /// not be sent. 0 without a trace.
+    pub fn traces_dropped(&self) -> u64 {
+        self.tracer.as_ref().map_or(0, |tracer| tracer.dropped())
     }
 
     /// Stops pulling. What has been pulled is still consumed, offsets are committed, and the consumer stays a member of its group:
@@ -131,7 +140,9 @@ impl PushConsumer {
     /// Dropping the future stops the consumer at once.
     pub async fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
         self.closed = true;
-        close(&self.commands, &self.tasks, deadline).await.into()
+        let report = close(&self.commands, &self.tasks, deadline).await;
+        drain(self.tracer.as_ref(), deadline).await;
+        report.into()
     }
 }
 
@@ -150,12 +161,22 @@ pub(super) async fn close(
     report
 }
 
+/// Sends what is left of the trace: so long at most, or for 5 s, as Java does.
+async fn drain(tracer: Option<&Arc<Tracer>>, grace: Duration) {
+    if let Some(tracer) = tracer {
+        tracer.drain(Instant::now() + grace.min(TRACES_DRAINED_IN)).await;
+    }
+}
+
+const TRACES_DRAINED_IN: Duration = Duration::from_secs(5);
+
 /// A consumer as its client sees it: to be closed, if it still runs when the client is shut down.
 pub(super) struct Running {
     pub(super) commands: mpsc::WeakUnboundedSender<Request>,
     pub(super) tasks: Tasks,
     /// What was polled counts as consumed at the end.
     pub(super) counts_polled: bool,
+    pub(super) tracer: Option<Arc<Tracer>>,
 }
 
 impl Closes for Running {
@@ -166,13 +187,14 @@ impl Closes for Running {
     fn close(&self, deadline: Instant) -> Closing {
         let (commands, tasks) = (self.commands.upgrade(), self.tasks.clone());
         let grace = deadline.saturating_duration_since(Instant::now());
-        let counts_polled = self.counts_polled;
+        let (counts_polled, tracer) = (self.counts_polled, self.tracer.clone());
         Box::pin(async move {
             let Some(commands) = commands else { return 0 };
             if counts_polled {
                 let _ = commands.send(Request::Tell(Input::Vouch(Vouch::HandedOut)));
             }
             let report = close(&commands, &tasks, grace).await;
+            drain(tracer.as_ref(), grace).await;
             report.undelivered + report.unsettled + report.uncommitted
         })
     }

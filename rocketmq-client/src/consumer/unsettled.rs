@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
 use rocketmq_consumer::{DeliveryId, Outcome};
 
-use super::{Concurrent, Delivery, Mode, Verdict};
+use super::{Concurrent, Delivery, Mode, Verdict, reporting::Reported};
 
 /// Where settlements go. It never waits and never fails.
 pub(super) trait Settle: Send + Sync {
@@ -15,11 +15,15 @@ pub(super) trait Settle: Send + Sync {
 struct Duty {
     delivery: DeliveryId,
     owed_to: Option<Arc<dyn Settle>>,
+    reported: Option<Reported>,
 }
 
 impl Duty {
     fn settle(&mut self, outcome: Outcome) {
         if let Some(owed_to) = self.owed_to.take() {
+            if let Some(reported) = self.reported.take() {
+                reported.end(|_| outcome.into());
+            }
             owed_to.settle(self.delivery, outcome);
         }
     }
@@ -43,8 +47,13 @@ pub struct Unsettled<M: Mode = Concurrent> {
 }
 
 impl<M: Mode> Unsettled<M> {
-    pub(super) fn new(delivery: Delivery, id: DeliveryId, owed_to: Arc<dyn Settle>) -> Self {
-        let duty = Duty { delivery: id, owed_to: Some(owed_to) };
+    pub(super) fn new(
+        delivery: Delivery,
+        id: DeliveryId,
+        owed_to: Arc<dyn Settle>,
+        reported: Option<Reported>,
+    ) -> Self {
+        let duty = Duty { delivery: id, owed_to: Some(owed_to), reported };
         Self { delivery, duty, mode: PhantomData }
     }
 

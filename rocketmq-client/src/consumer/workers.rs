@@ -18,6 +18,7 @@ use tracing::Instrument;
 use super::{
     Batch, BatchOutcome, Handler, IntoOutcome, Mode,
     desk::{Desk, Timed},
+    reporting::Ended,
     work_queue::WorkQueue,
 };
 use crate::{BoxError, client::routes::std_now, spans};
@@ -150,13 +151,19 @@ where
         Err(outcome) => return outcome,
     };
     let watched = desk.hooks.before(slice::from_ref(&delivery));
+    let reported = desk.report(slice::from_ref(&delivery));
     let begun = timed.begin();
     let span = desk.spans.process(slice::from_ref(&delivery));
     let result = call::<_, _, M::Outcome>(handler, delivery).instrument(span.clone()).await;
     desk.pace.note(begun);
     desk.hooks.after(watched, result.as_ref().err());
+    let result = result.map(Into::into);
+    if let Some(reported) = reported {
+        let ended = result.as_ref().map_or(Ended::Error, |outcome| (*outcome).into());
+        reported.end(|_| ended);
+    }
     match result {
-        Ok(outcome) => outcome.into(),
+        Ok(outcome) => outcome,
         Err(cause) => {
             spans::handler_failed(&span);
             tracing::warn!(delivery = ?item, %cause, "a handler failed; the message will come again");
@@ -236,6 +243,7 @@ where
         return settlements;
     }
     let watched = desk.hooks.before(&opened);
+    let reported = desk.report(&opened);
     let begun = timed.begin();
     let span = desk.spans.process(&opened);
     let batch = Batch::new(opened);
@@ -248,14 +256,21 @@ where
         spans::handler_failed(&span);
         tracing::warn!(%cause, "a handler failed; the messages of its batch will come again");
     }
-    for (index, place) in places.into_iter().enumerate() {
+    for (index, place) in places.iter().enumerate() {
         let said = result.as_ref().ok().and_then(|outcome| outcome.of(index));
         let acked = acks[index].load(std::sync::atomic::Ordering::Relaxed);
-        settlements[place].outcome = match said {
+        settlements[*place].outcome = match said {
             _ if acked => machine::Outcome::Ack,
             Some(outcome) => outcome,
             None => machine::Outcome::Retry,
         };
+    }
+    if let Some(reported) = reported {
+        let failed = result.is_err();
+        reported.end(|index| match settlements[places[index]].outcome.into() {
+            Ended::Failed if failed => Ended::Error,
+            ended => ended,
+        });
     }
     settlements
 }

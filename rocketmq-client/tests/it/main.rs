@@ -6,6 +6,7 @@ mod batch;
 mod brokers;
 mod connect;
 mod consume;
+mod consume_trace;
 mod hooks;
 mod later;
 mod lite_pull;
