@@ -4,6 +4,7 @@
 pub mod bodies;
 pub mod command;
 pub mod compression;
+pub mod consumer_ops;
 pub mod frame;
 pub mod message;
 pub mod meter;

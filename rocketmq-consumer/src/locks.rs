@@ -120,7 +120,7 @@ impl Locks {
             let due = |at: Option<Instant>| at.is_none_or(|at| at <= now.monotonic);
             let is_lock = if !lane.leaving.is_empty() && due(lane.unlock_at) {
                 false
-            } else if lane.lock_at.is_some() && due(lane.lock_at) && !lane.leased.is_empty() {
+            } else if lane.lock_at.is_some() && due(lane.lock_at) && lane.has_to_lock() {
                 true
             } else {
                 continue;
@@ -133,9 +133,6 @@ impl Locks {
             } else {
                 std::mem::take(&mut lane.leaving).into_iter().collect()
             };
-            if queues.is_empty() {
-                continue;
-            }
             lane.state = if is_lock {
                 lane.lock_at = None;
                 State::Locking { id: lock, asked: queues.clone(), sent: now, overdue }
@@ -214,7 +211,7 @@ impl Locks {
         let at = |lane: &Lane| match lane.state {
             State::Idle => {
                 let unlock = lane.unlock_at.filter(|_| !lane.leaving.is_empty());
-                let lock = lane.lock_at.filter(|_| !lane.leased.is_empty());
+                let lock = lane.lock_at.filter(|_| lane.has_to_lock());
                 lock.into_iter().chain(unlock).min()
             }
             State::Locking { overdue, .. } | State::Unlocking { overdue, .. } => Some(overdue),
@@ -229,6 +226,11 @@ impl Lane {
             State::Idle => false,
             State::Locking { id, .. } | State::Unlocking { id, .. } => id == lock,
         }
+    }
+
+    /// There are leases to ask for. What waits to be given back first is none.
+    fn has_to_lock(&self) -> bool {
+        !self.leased.is_subset(&self.leaving)
     }
 
     fn lock_again(&mut self, at: Instant) {
@@ -295,6 +297,22 @@ mod tests {
             now.monotonic += UNLOCK_RETRY;
         }
         assert!(!locks.is_giving_back() && locks.next().is_none(), "the lease ends by itself");
+    }
+
+    #[test]
+    fn what_waits_to_be_given_back_does_not_wake_anybody_to_ask_for_it() {
+        let now = start();
+        let mut locks = Locks::default();
+        locks.want(now.monotonic, &queue(0));
+        let (lock, ..) = depart(&mut locks, now).unwrap();
+        locks.locked(now.monotonic, lock, Ok(vec![queue(0)]), INTERVAL);
+        locks.release(&queue(0), true);
+        let (unlock, ..) = depart(&mut locks, now).unwrap();
+        // It is ours again before the broker has confirmed that it is not.
+        locks.want(now.monotonic, &queue(0));
+        assert!(locks.unlocked(now.monotonic, unlock, Err(Failure::Unanswered)));
+        assert!(depart(&mut locks, now).is_none());
+        assert_eq!(locks.next(), Some(now.monotonic + UNLOCK_RETRY));
     }
 
     #[test]

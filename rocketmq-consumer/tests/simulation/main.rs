@@ -7,19 +7,16 @@
 //! run again, `RMQ_SIM_SEEDS=<count>` plays that many.
 
 #[cfg(test)]
-mod broker;
-#[cfg(test)]
-mod bugs;
-#[cfg(test)]
-mod member;
-#[cfg(test)]
-mod setup;
-#[cfg(test)]
-mod world;
+mod model;
 
-use bugs::Bug;
-use setup::{Kind, Setup, Trouble};
-use world::{run, try_run};
+use std::path::Path;
+
+use model::{
+    bugs::Bug,
+    play_bytes,
+    setup::{Kind, Setup, Trouble},
+    world::{PROMPT, run, try_run},
+};
 
 #[expect(clippy::disallowed_methods, reason = "a test may be asked for one run, or for more")]
 fn seeds() -> std::ops::Range<u64> {
@@ -45,6 +42,20 @@ fn whatever_happens_one_member_handles_a_queue_in_order() {
 }
 
 #[test]
+fn whatever_happens_what_is_popped_is_acknowledged_once_it_is_consumed() {
+    for seed in seeds() {
+        run(Setup::new(seed, Trouble::ALL, Kind::Popping));
+    }
+}
+
+#[test]
+fn whatever_happens_every_member_of_a_broadcast_gets_everything() {
+    for seed in seeds() {
+        run(Setup::new(seed, Trouble::ALL, Kind::Broadcasting));
+    }
+}
+
+#[test]
 fn among_well_behaved_members_a_hand_over_repeats_little() {
     let mut repeated = 0;
     let mut consumed = 0;
@@ -61,7 +72,7 @@ fn among_well_behaved_members_ordered_queues_change_hands_at_once_and_nothing_re
     for seed in seeds() {
         let stats = run(Setup::new(seed, Trouble::COMING_AND_GOING, Kind::Ordered));
         assert_eq!(stats.repeated, 0, "seed {seed}");
-        assert!(stats.ended <= world::PROMPT, "seed {seed}: over only after {:?}", stats.ended);
+        assert!(stats.ended <= PROMPT, "seed {seed}: over only after {:?}", stats.ended);
     }
 }
 
@@ -74,7 +85,7 @@ fn every_mistake_is_noticed() {
             let setup = Setup { bug: Some(bug), ..Setup::new(*seed, trouble, bug.kind()) };
             match try_run(setup) {
                 Err(_) => true,
-                Ok(stats) => bug == Bug::SkipsUnlock && stats.ended > world::PROMPT,
+                Ok(stats) => bug == Bug::SkipsUnlock && stats.ended > PROMPT,
             }
         });
         assert!(caught.is_some(), "nobody notices {bug:?}");
@@ -83,9 +94,23 @@ fn every_mistake_is_noticed() {
 
 #[test]
 fn a_run_can_be_played_again() {
-    for kind in [Kind::Concurrent, Kind::Ordered] {
+    for kind in Kind::ALL {
         let played = |_| run(Setup::new(3, Trouble::ALL, kind));
         let (first, second) = (played(1), played(2));
         assert_eq!(first, second);
     }
+}
+
+#[test]
+fn what_a_fuzzer_has_found_is_played_again() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/consumer_ops");
+    let mut inputs = 0;
+    for entry in std::fs::read_dir(&corpus).unwrap() {
+        let path = entry.unwrap().path();
+        let input = std::fs::read(&path).unwrap();
+        // A panic is reported with the input that caused it.
+        assert!(std::panic::catch_unwind(|| play_bytes(&input)).is_ok(), "fails on {path:?}");
+        inputs += 1;
+    }
+    assert!(inputs >= 16, "{inputs} inputs in {corpus:?}");
 }

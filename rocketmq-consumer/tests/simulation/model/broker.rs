@@ -9,8 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use rocketmq_consumer::{
-    CommitId, Epoch, Failure, Input, LockId, Now, OffsetCommit, PullAnswer, PullPlan, PullStatus,
-    Seek, SendBack, Stored,
+    CommitId, Epoch, Failure, Input, LockId, Now, OffsetCommit, PopAck, PopPlan, PullAnswer,
+    PullPlan, PullStatus, Reappearance, Seek, SendBack, Stored,
 };
 use rocketmq_protocol::{
     Text,
@@ -20,7 +20,7 @@ use rocketmq_protocol::{
 };
 use rocketmq_route::MessageQueue;
 
-use crate::world::GROUP;
+use super::{pops::Pops, world::GROUP};
 
 /// A member that is silent for so long is not one any more.
 const EXPIRY: Duration = Duration::from_secs(40);
@@ -59,6 +59,7 @@ pub(crate) struct Broker {
     /// Who has leased a queue, and since when.
     pub(crate) leases: BTreeMap<MessageQueue, (Arc<str>, Now)>,
     pub(crate) held: Vec<Held>,
+    pub(crate) pops: Pops,
     pub(crate) dead_letters: BTreeSet<u64>,
 }
 
@@ -83,6 +84,10 @@ pub(crate) enum Request {
     Commit { commit: CommitId, offsets: Vec<OffsetCommit> },
     Lock { lock: LockId, client_id: Arc<str>, queues: Vec<MessageQueue> },
     Unlock { lock: LockId, client_id: Arc<str>, queues: Vec<MessageQueue> },
+    Assignment { topic: Arc<str> },
+    Pop(PopPlan),
+    Ack(PopAck),
+    Reappear(Reappearance),
 }
 
 impl Request {
@@ -106,6 +111,14 @@ impl Request {
             }
             Self::Lock { lock, .. } => Input::Locked { lock: *lock, answer: Err(failure) },
             Self::Unlock { lock, .. } => Input::Unlocked { lock: *lock, answer: Err(failure) },
+            Self::Assignment { topic } => {
+                Input::Assignment { topic: Arc::clone(topic), answer: Err(failure) }
+            }
+            Self::Pop(plan) => Input::Popped { pop: plan.pop, answer: Err(failure) },
+            Self::Ack(plan) => Input::Acked { epoch: plan.epoch, answer: Err(failure) },
+            Self::Reappear(plan) => {
+                Input::Reappears { delivery: plan.delivery, answer: Err(failure) }
+            }
         })
     }
 }
@@ -125,6 +138,8 @@ pub(crate) enum Effect {
         id: u64,
         from: (MessageQueue, i64),
     },
+    /// Popped messages have been acknowledged.
+    Acked(Vec<u64>),
     /// An offset has been stored.
     Committed {
         queue: MessageQueue,
@@ -149,6 +164,7 @@ impl Broker {
             left: BTreeSet::new(),
             leases: BTreeMap::new(),
             held: Vec::new(),
+            pops: Pops::default(),
             dead_letters: BTreeSet::new(),
         }
     }
@@ -234,6 +250,10 @@ impl Broker {
                 }
                 vec![Effect::Answer(Input::Unlocked { lock, answer: Ok(()) })]
             }
+            Request::Assignment { topic } => vec![Effect::Answer(self.assignment(topic))],
+            Request::Pop(plan) => self.pop(now, member, plan),
+            Request::Ack(plan) => self.ack(&plan),
+            Request::Reappear(plan) => vec![Effect::Answer(self.reappear(now, plan))],
             Request::Commit { commit, offsets } => {
                 let stored = offsets.into_iter().filter_map(|it| self.commit(it.queue, it.offset));
                 let mut effects: Vec<_> = stored.collect();
@@ -328,7 +348,7 @@ fn answer(
     }
 }
 
-fn message(queue: &MessageQueue, offset: i64, stock: &Stock) -> MessageExt {
+pub(crate) fn message(queue: &MessageQueue, offset: i64, stock: &Stock) -> MessageExt {
     let mut properties = PropertiesWriter::with_capacity(32);
     if stock.times > 0 {
         properties.put(property::RETRY_TOPIC, &stock.topic).expect("a good property");

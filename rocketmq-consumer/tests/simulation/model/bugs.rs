@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use rocketmq_consumer::{Action, Epoch, Event, Input, LockId, Stored};
 use rocketmq_route::MessageQueue;
 
-use crate::setup::Kind;
+use super::setup::Kind;
 
 /// One mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +39,14 @@ pub(crate) enum Bug {
     BelievesRefusedLeases,
     /// The next message of an ordered queue is begun beside the one before.
     BeginsAhead,
+    /// Popped messages are not acknowledged, and said to have been.
+    ForgetsAcks,
+    /// One queue of a route is never seen.
+    MissesAQueue,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::NoAnswerIsNoOffset,
         Self::CommitsPastUnsettled,
         Self::CommitsGoBack,
@@ -57,12 +61,16 @@ impl Bug {
         Self::SkipsUnlock,
         Self::BelievesRefusedLeases,
         Self::BeginsAhead,
+        Self::ForgetsAcks,
+        Self::MissesAQueue,
     ];
 
     /// The groups in which it can be made.
     pub(crate) fn kind(self) -> Kind {
         match self {
             Self::SkipsUnlock | Self::BelievesRefusedLeases | Self::BeginsAhead => Kind::Ordered,
+            Self::ForgetsAcks => Kind::Popping,
+            Self::MissesAQueue => Kind::Broadcasting,
             _ => Kind::Concurrent,
         }
     }
@@ -96,6 +104,10 @@ impl Spoiler {
             }
             (Some(Bug::IgnoresRoutes), Input::Route { topic, queues }) => {
                 let queues = self.routes.entry(Arc::clone(&topic)).or_insert(queues).clone();
+                Input::Route { topic, queues }
+            }
+            (Some(Bug::MissesAQueue), Input::Route { topic, mut queues }) => {
+                queues.pop();
                 Input::Route { topic, queues }
             }
             (Some(Bug::ForgetsAMember), Input::Members { broker, answer: Ok(mut members) }) => {
@@ -151,6 +163,9 @@ impl Spoiler {
             }
             (Some(Bug::SendsNothingBack), Action::SendBack(plan)) => {
                 Err(Input::SentBack { delivery: plan.delivery.id(), answer: Ok(()) })
+            }
+            (Some(Bug::ForgetsAcks), Action::Ack(plan)) => {
+                Err(Input::Acked { epoch: plan.epoch, answer: Ok(()) })
             }
             (Some(Bug::SkipsUnlock), Action::Unlock { lock, .. }) => {
                 Err(Input::Unlocked { lock, answer: Ok(()) })

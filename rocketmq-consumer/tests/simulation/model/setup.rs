@@ -1,6 +1,6 @@
 //! Which run it is: its seed, its trouble, how the group consumes, what is broken on purpose.
 
-use crate::bugs::Bug;
+use super::bugs::Bug;
 
 /// What may happen, in a thousand.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,8 @@ pub(crate) struct Trouble {
     pub(crate) trims: u64,
     pub(crate) resets: u64,
     pub(crate) new_queues: u64,
+    /// Members and brokers that cannot reach each other for a while.
+    pub(crate) partitions: u64,
 }
 
 impl Trouble {
@@ -33,6 +35,7 @@ impl Trouble {
         trims: 1,
         resets: 1,
         new_queues: 1,
+        partitions: 2,
     };
 
     /// Members join and leave in good order. Nothing goes wrong.
@@ -47,6 +50,7 @@ impl Trouble {
         trims: 0,
         resets: 0,
         new_queues: 0,
+        partitions: 0,
     };
 }
 
@@ -55,6 +59,14 @@ impl Trouble {
 pub(crate) enum Kind {
     Concurrent,
     Ordered,
+    Popping,
+    /// Every member gets everything.
+    Broadcasting,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Concurrent, Self::Ordered, Self::Popping, Self::Broadcasting];
 }
 
 /// Which run.
@@ -63,12 +75,22 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     pub(crate) trouble: Trouble,
     pub(crate) kind: Kind,
+    /// How many are sent.
+    pub(crate) messages: u64,
     /// A mistake that every member makes.
     pub(crate) bug: Option<Bug>,
 }
 
 impl Setup {
     pub(crate) fn new(seed: u64, trouble: Trouble, kind: Kind) -> Self {
-        Self { seed, trouble, kind, bug: None }
+        Self { seed, trouble, kind, messages: 300, bug: None }
+    }
+
+    /// A small run: the first byte says how the group consumes, and how long it goes on.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        let first = bytes.first().copied().unwrap_or_default();
+        let kind = Kind::ALL[usize::from(first % 4)];
+        let messages = 8 + u64::from(first >> 2);
+        Self { messages, ..Self::new(bytes.len() as u64, Trouble::ALL, kind) }
     }
 }

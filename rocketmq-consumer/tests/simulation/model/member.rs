@@ -8,11 +8,12 @@ use std::{
 
 use rocketmq_consumer::{
     Action, CloseReport, CommitId, Config, ConsumerGroup, Delivery, DeliveryId, Epoch, Event,
-    Input, Limits, Now, Order, Outcome, PullToken, Settlement,
+    Input, Limits, Model, Now, Order, Outcome, PullToken, Settlement,
 };
 use rocketmq_protocol::subscription;
+use rocketmq_route::MessageQueue;
 
-use crate::{
+use super::{
     bugs::{Bug, Spoiler},
     setup::{Kind, Setup},
     world::GROUP,
@@ -31,12 +32,16 @@ pub(crate) struct Member {
     ahead: VecDeque<Delivery>,
     running: BTreeSet<DeliveryId>,
     settlements: Vec<Settlement>,
+    /// What brokers have not confirmed yet to store again.
+    sending_back: BTreeSet<DeliveryId>,
     /// Pulls whose answer the driver still passes on.
     pub(crate) pulls: BTreeSet<PullToken>,
     committed: BTreeMap<Epoch, i64>,
     /// The commit that each broker has not answered yet.
     committing: BTreeMap<Arc<str>, CommitId>,
     pub(crate) watched: BTreeSet<Arc<str>>,
+    /// Of a broadcasting member: the offsets that it keeps itself.
+    pub(crate) local: BTreeMap<MessageQueue, i64>,
     pub(crate) closed: Option<CloseReport>,
 }
 
@@ -53,6 +58,19 @@ impl Member {
             config.run = 1 + (seed % 3) as usize;
             config.suspend_time = Duration::from_millis(100);
         }
+        match setup.kind {
+            Kind::Popping => {
+                config.pop.enabled = true;
+                config.pop.invisible = Duration::from_secs(9);
+                config.pop.wait = Duration::from_secs(5);
+                config.pop.limit = 40;
+            }
+            Kind::Broadcasting => {
+                config.model = Model::Broadcasting;
+                config.start_from = rocketmq_consumer::StartFrom::First;
+            }
+            Kind::Concurrent | Kind::Ordered => {}
+        }
         config.limits = Limits { messages: 40, span: 90, ..Limits::JAVA };
         config.budget = Some(150_000);
         config.pull_batch_bytes = 32_000;
@@ -65,10 +83,12 @@ impl Member {
             ahead: VecDeque::new(),
             running: BTreeSet::new(),
             settlements: Vec::new(),
+            sending_back: BTreeSet::new(),
             pulls: BTreeSet::new(),
             committed: BTreeMap::new(),
             committing: BTreeMap::new(),
             watched: BTreeSet::new(),
+            local: BTreeMap::new(),
             closed: None,
         }
     }
@@ -78,6 +98,12 @@ impl Member {
         match action {
             Action::Pull(plan) => {
                 self.pulls.insert(plan.pull);
+            }
+            Action::SendBack(plan) => {
+                self.sending_back.insert(plan.delivery.id());
+            }
+            Action::Pop(plan) => {
+                self.pulls.insert(plan.pop);
             }
             Action::CancelPull { pull } if !self.pulls.remove(pull) => {
                 return Err(format!("{pull:?} is cancelled, but not in flight"));
@@ -108,8 +134,9 @@ impl Member {
                 return Err(format!("{input} was not expected: {why}"));
             }
             Action::Event(Event::Closed(report)) => {
-                if report.unsettled > self.running.len() {
-                    return Err(format!("{report:?}, but {} run", self.running.len()));
+                let out = self.running.len() + self.sending_back.len();
+                if report.unsettled > out {
+                    return Err(format!("{report:?}, but {out} are out"));
                 }
                 self.closed = Some(*report);
             }
@@ -120,8 +147,10 @@ impl Member {
 
     /// An input that the driver keeps books about.
     pub(crate) fn note_answer(&mut self, input: &Input) {
-        if let Input::Committed { commit, .. } = input {
-            self.committing.retain(|_, sent| sent != commit);
+        match input {
+            Input::Committed { commit, .. } => self.committing.retain(|_, sent| sent != commit),
+            Input::SentBack { delivery, .. } => _ = self.sending_back.remove(delivery),
+            _ => {}
         }
     }
 
@@ -161,7 +190,7 @@ impl Member {
 
     /// Whether order allows to begin it now: nothing else of its queue runs.
     fn may_begin(&self, delivery: &Delivery) -> bool {
-        self.kind == Kind::Concurrent
+        self.kind != Kind::Ordered
             || self.spoiler.is(Bug::BeginsAhead)
             || !self.running.iter().any(|it| it.epoch == delivery.id().epoch)
     }
