@@ -20,6 +20,13 @@ pub enum ClientEvent {
         /// Why.
         reason: Arc<str>,
     },
+    /// A connection has ended with one-way requests that it had not sent: messages sent one-way, for example. They are lost.
+    OnewaysLost {
+        /// Where they were to go.
+        address: Arc<str>,
+        /// How many.
+        requests: u64,
+    },
     /// A server cannot be connected to. It is tried again, less and less often, for ever.
     Unreachable {
         /// Where.

@@ -111,7 +111,8 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// [`CallError::NotSent`], and no other. `Ok` does not mean that it will arrive.
+    /// [`CallError::NotSent`], and no other. `Ok` does not mean that it will arrive: one that the socket has not taken when the
+    /// connection ends is counted in [`Stats::oneways_lost`]; what the peer does with those that arrive, it does not say.
     ///
     /// # Cancel safety
     ///
@@ -127,6 +128,15 @@ impl Channel {
         let admission = self.link.admit(body.len(), Some(deadline)).await?;
         self.link.request(request, body, self.form, admission, None)?;
         Ok(())
+    }
+
+    /// Waits until the socket has taken every frame that is queued now, or the connection has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn flushed(&self) {
+        self.link.flushed().await;
     }
 
     /// Queues a request whose answer, or the lack of one at `deadline`, lands in `mailbox` together with `token`.

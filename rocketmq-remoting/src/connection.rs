@@ -94,7 +94,7 @@ impl Connection {
     /// Dropping the future closes the connection with [`CloseReason::Abandoned`].
     pub async fn run(mut self) -> CloseReason {
         let reason = match self.serve().await {
-            Ok(()) => self.finish().await,
+            Ok(reason) => self.finish(reason).await,
             Err(reason) => reason,
         };
         self.link.close(&reason, self.flight.written());
@@ -102,14 +102,14 @@ impl Connection {
         reason
     }
 
-    /// Serves until told to stop.
-    async fn serve(&mut self) -> Result<(), CloseReason> {
+    /// Serves until told to stop, by this side or the other; an error is an end without leave.
+    async fn serve(&mut self) -> Result<CloseReason, CloseReason> {
         let mut timer = Box::pin(sleep_until(Instant::now()));
         loop {
             let event = self.next_event(timer.as_mut()).await;
             let now = Instant::now();
             match event {
-                Event::Stop => return Ok(()),
+                Event::Stop => return Ok(CloseReason::Local),
                 // Only a deadline is news to an owner that is still writing.
                 Event::Queued if !self.flight.is_empty() => {}
                 Event::Queued => {
@@ -126,7 +126,7 @@ impl Connection {
                 Event::Due => self.expire(now)?,
             }
             if self.link.is_leaving() && self.link.outstanding() == 0 {
-                return Err(CloseReason::GoAway);
+                return Ok(CloseReason::GoAway);
             }
         }
     }
@@ -250,8 +250,8 @@ impl Connection {
     }
 
     /// Told to stop: ends every request, and writes what waits for no answer.
-    async fn finish(&mut self) -> CloseReason {
-        self.link.close(&CloseReason::Local, self.flight.written());
+    async fn finish(&mut self, reason: CloseReason) -> CloseReason {
+        self.link.close(&reason, self.flight.written());
         let linger = self.link.config.linger;
         let drained = async {
             loop {
@@ -267,14 +267,14 @@ impl Connection {
         };
         // Not drained in time, or no longer possible: nobody waits for it.
         let _ = timeout(linger, drained).await;
-        CloseReason::Local
+        reason
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         self.link.close(&CloseReason::Abandoned, self.flight.written());
-        self.link.clear();
+        self.link.abandon(&self.flight);
     }
 }
 

@@ -27,8 +27,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    CallError, CloseReason, Config, NotSent, Reply, Tasks, Unanswered, mailbox::Ticket,
-    outbound::Outbound, pending::Pending, stats::Counters,
+    CallError, CloseReason, Config, NotSent, Reply, Tasks, Unanswered,
+    mailbox::Ticket,
+    outbound::{Outbound, Purpose},
+    pending::Pending,
+    stats::Counters,
 };
 
 /// What a frame may cost of the queue's limit besides its body. A guess: heads are measured only when written.
@@ -169,6 +172,12 @@ impl Link {
         Admission(body_len.saturating_add(HEAD_COST).min(queue_limit(&self.config)))
     }
 
+    /// Waits until the socket has taken what is queued now.
+    pub(crate) async fn flushed(&self) {
+        // All the room there is: nothing that was admitted holds any of it. A connection that ends closes the room.
+        drop(self.room.acquire_many(queue_limit(&self.config) as u32).await);
+    }
+
     /// Queues a request. With a waiter it gets a row, whose number is returned. One that cannot be queued gives its waiter back.
     pub(crate) fn request<R: Request>(
         &self,
@@ -208,8 +217,8 @@ impl Link {
             Some(command) if has_empty_field(command) => Serialization::Json,
             _ => form_for(R::CODE, form),
         };
-        let row = expects_answer.then_some(opaque);
-        let queued = state.queue(row, body, admission, |body_len, buffer| match &mut hooked {
+        let purpose = if expects_answer { Purpose::Call(opaque) } else { Purpose::Oneway };
+        let queued = state.queue(purpose, &body, admission, |body_len, buffer| match &mut hooked {
             None => encode_head(&head, request, &[], body_len, form, buffer),
             Some(command) => {
                 (command.opaque, command.flags) = (head.opaque, head.flags);
@@ -267,7 +276,8 @@ impl Link {
             return;
         }
         // Written whole: answers to brokers are few, and small or rare.
-        let queued = state.queue(None, &Bytes::new(), admission, |_, out| answer.encode(form, out));
+        let queued = state
+            .queue(Purpose::Answer, &Bytes::new(), admission, |_, out| answer.encode(form, out));
         drop(state);
         match queued {
             Ok(tell) => self.tell(tell),
@@ -330,7 +340,7 @@ impl State {
     /// Adds a frame, whose head `write` puts into the buffer. Whether the owner has to be told.
     fn queue(
         &mut self,
-        row: Option<i32>,
+        purpose: Purpose,
         body: &Bytes,
         admission: Admission,
         write: impl FnOnce(usize, &mut BytesMut) -> Result<(), EncodeError>,
@@ -339,7 +349,7 @@ impl State {
         if let Err(error) = write(body.len(), draft.buffer()) {
             return Err((error, admission));
         }
-        draft.finish(row, body, admission.0);
+        draft.finish(purpose, body, admission.0);
         Ok(!std::mem::replace(&mut self.told, true))
     }
 }

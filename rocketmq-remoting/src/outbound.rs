@@ -23,10 +23,20 @@ pub(crate) struct Outbound {
     frames: VecDeque<Frame>,
 }
 
+/// What a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A request, by the number of its row.
+    Call(i32),
+    /// A request that nobody will answer.
+    Oneway,
+    /// An answer to a request of the peer.
+    Answer,
+}
+
 #[derive(Debug)]
 struct Frame {
-    /// The request that waits for an answer to it, if any.
-    row: Option<i32>,
+    purpose: Purpose,
     /// Bytes in the buffer.
     buffered: usize,
     /// The body, where it was not copied.
@@ -52,8 +62,10 @@ impl Outbound {
         self.frames.is_empty()
     }
 
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+    /// Drops all frames. How many of them were one-way requests.
+    pub(crate) fn clear(&mut self) -> u64 {
+        let frames = std::mem::take(self).frames;
+        frames.iter().filter(|frame| frame.purpose == Purpose::Oneway).count() as u64
     }
 
     /// Moves the next frames to `flight`. `sent` is asked for each request that waits for an answer, with the byte of
@@ -65,7 +77,7 @@ impl Outbound {
             flight.cost += frame.cost;
             let len = frame.buffered + frame.body.len();
             let end = flight.end + (run + len) as u64;
-            if frame.row.is_some_and(|opaque| !sent(opaque, end)) {
+            if matches!(frame.purpose, Purpose::Call(opaque) if !sent(opaque, end)) {
                 flight.push(self.buffer.split_to(run).freeze());
                 self.buffer.advance(frame.buffered);
                 run = 0;
@@ -73,6 +85,7 @@ impl Outbound {
             }
             run += frame.buffered;
             flight.frames += 1;
+            flight.oneways += u64::from(frame.purpose == Purpose::Oneway);
             if !frame.body.is_empty() {
                 flight.push(self.buffer.split_to(run).freeze());
                 flight.push(frame.body);
@@ -90,7 +103,7 @@ impl Draft<'_> {
     }
 
     /// Adds the frame to the queue.
-    pub(crate) fn finish(self, row: Option<i32>, body: &Bytes, cost: usize) {
+    pub(crate) fn finish(self, purpose: Purpose, body: &Bytes, cost: usize) {
         let body = if body.len() < COPY_BELOW {
             self.outbound.buffer.extend_from_slice(body);
             Bytes::new()
@@ -98,7 +111,7 @@ impl Draft<'_> {
             body.clone()
         };
         let buffered = self.outbound.buffer.len() - self.start;
-        self.outbound.frames.push_back(Frame { row, buffered, body, cost });
+        self.outbound.frames.push_back(Frame { purpose, buffered, body, cost });
     }
 }
 
@@ -110,6 +123,8 @@ pub(crate) struct Flight {
     /// Bytes of the outgoing stream that were ever taken into flight.
     end: u64,
     frames: u64,
+    /// One-way requests among them.
+    oneways: u64,
     cost: usize,
 }
 
@@ -152,7 +167,13 @@ impl Flight {
 
     /// How many frames were taken, and what they held of the queue's limit, since this was last asked.
     pub(crate) fn settle(&mut self) -> (u64, usize) {
+        self.oneways = 0;
         (std::mem::take(&mut self.frames), std::mem::take(&mut self.cost))
+    }
+
+    /// One-way requests of which the socket has not taken every byte, as far as can be told: all in flight, or none.
+    pub(crate) fn oneways(&self) -> u64 {
+        if self.is_empty() { 0 } else { self.oneways }
     }
 
     fn push(&mut self, piece: Bytes) {

@@ -186,6 +186,17 @@ impl Remoting {
         });
     }
 
+    /// Waits until every socket has taken what is queued for it now, one-way requests above all, or its connection has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn flushed(&self) {
+        for channel in self.channels() {
+            channel.flushed().await;
+        }
+    }
+
     /// Closes every connection and waits until their tasks have ended. Afterwards nothing is dialled any more.
     ///
     /// # Cancel safety

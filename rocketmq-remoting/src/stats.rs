@@ -61,6 +61,9 @@ counters! {
     frames_read,
     /// Bytes received.
     bytes_read,
+    /// One-way requests that were queued when their connection ended, or of which the socket had not taken every byte: they have not
+    /// arrived, or cannot be told from those that have not.
+    oneways_lost,
     /// Requests that ran out of time.
     timeouts,
     /// Answers to requests that had timed out, were cancelled, or had been answered.

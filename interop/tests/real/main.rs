@@ -11,6 +11,7 @@ mod lite_topics;
 mod load;
 mod mixed;
 mod name_servers;
+mod oneway;
 mod popping;
 mod proxy;
 mod pulling;

@@ -74,6 +74,8 @@ pub struct ClientShutdownReport {
     pub producers: usize,
     /// Sends without a receipt: their outcome is unknown.
     pub unconfirmed: usize,
+    /// One-way requests, messages among them, that no connection could send before it was closed.
+    pub oneways_lost: u64,
     /// Tasks that had not ended by the deadline. They end by themselves.
     pub tasks_left: usize,
 }
@@ -81,7 +83,10 @@ pub struct ClientShutdownReport {
 impl ClientShutdownReport {
     /// Whether nothing is left.
     pub fn is_clean(&self) -> bool {
-        self.unfinished == 0 && self.unconfirmed == 0 && self.tasks_left == 0
+        self.unfinished == 0
+            && self.unconfirmed == 0
+            && self.oneways_lost == 0
+            && self.tasks_left == 0
     }
 }
 
@@ -89,6 +94,8 @@ impl Core {
     pub(super) async fn close(&self, deadline: Instant) -> ClientShutdownReport {
         let (consumers, unfinished) = self.closers.close(Role::Consumer, deadline).await;
         let (producers, unconfirmed) = self.closers.close(Role::Producer, deadline).await;
+        let lost_before = self.remoting.stats().oneways_lost;
+        let _ = timeout_at(deadline, self.remoting.flushed()).await;
         self.tasks.stop();
         let ended = async {
             self.remoting.close().await;
@@ -97,8 +104,15 @@ impl Core {
         // Whoever has used up the deadline is still given the moment that stopped tasks need to end.
         let _ = timeout_at(deadline.max(Instant::now() + MOMENT), ended).await;
         let tasks_left = self.tasks.len();
-        let report =
-            ClientShutdownReport { consumers, unfinished, producers, unconfirmed, tasks_left };
+        let oneways_lost = self.remoting.stats().oneways_lost - lost_before;
+        let report = ClientShutdownReport {
+            consumers,
+            unfinished,
+            producers,
+            unconfirmed,
+            oneways_lost,
+            tasks_left,
+        };
         tracing::info!(messaging.client.id = %self.id, ?report, "shut down");
         report
     }

@@ -125,6 +125,11 @@ impl RequestHandler for Inbound {
     fn closed(&self, from: &Channel, reason: &CloseReason) {
         self.registry.not_told(from.address());
         let (address, reason) = (Arc::clone(from.address()), reason.to_string().into());
+        let requests = from.stats().oneways_lost;
+        if requests > 0 {
+            let address = Arc::clone(&address);
+            self.telemetry.events.tell(ClientEvent::OnewaysLost { address, requests });
+        }
         self.telemetry.events.tell(ClientEvent::Disconnected { address, reason });
     }
 

@@ -9,15 +9,17 @@ use bytes::Bytes;
 use rocketmq_protocol::{
     Perm, Request, Text,
     header::{
-        CreateTopicRequestHeader, GetMaxOffsetRequestHeader, GetMinOffsetRequestHeader,
-        OffsetResponseHeader, QueryMessageRequestHeader, RecallMessageRequestHeader, RpcFields,
-        SearchOffsetRequestHeader, TopicFields, ViewMessageRequestHeader,
+        CreateTopicRequestHeader, GetEarliestMsgStoretimeRequestHeader, GetMaxOffsetRequestHeader,
+        GetMinOffsetRequestHeader, OffsetResponseHeader, QueryMessageRequestHeader,
+        RecallMessageRequestHeader, RpcFields, SearchOffsetRequestHeader, TopicFields,
+        ViewMessageRequestHeader,
     },
     message::{BodyLimits, MessageExt, MessageId, OffsetMessageId, decode_messages, property},
     names::{self, AUTO_CREATE_TOPIC},
     pop::RecallHandle,
     trace::{DEFAULT_REGION, RecallTrace, TraceRecord},
 };
+use rocketmq_remoting::Answer;
 use rocketmq_route::{MessageQueue, TopicRoute};
 use tokio::{task::JoinSet, time::Instant};
 
@@ -125,15 +127,47 @@ impl Producer {
         self.offset(queue, &request).await
     }
 
+    /// When the first message that a queue still holds was stored; `None` if it holds none.
+    ///
+    /// # Errors
+    ///
+    /// The broker cannot be reached, or refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    #[doc(alias = "earliestMsgStoreTime")]
+    pub async fn earliest_store_time(
+        &self,
+        queue: &MessageQueue,
+    ) -> Result<Option<SystemTime>, Error> {
+        let request = GetEarliestMsgStoretimeRequestHeader {
+            topic: self.wire_topic(queue),
+            queue_id: queue.queue_id,
+            shared: named(queue),
+        };
+        let stored = self.ask(queue, &request).await?.header.timestamp;
+        Ok(u64::try_from(stored).ok().map(|millis| UNIX_EPOCH + Duration::from_millis(millis)))
+    }
+
     async fn offset<R: Request<Response = OffsetResponseHeader>>(
         &self,
         queue: &MessageQueue,
         request: &R,
     ) -> Result<i64, Error> {
+        Ok(self.ask(queue, request).await?.header.offset)
+    }
+
+    /// Asks the master that holds a queue.
+    async fn ask<R: Request>(
+        &self,
+        queue: &MessageQueue,
+        request: &R,
+    ) -> Result<Answer<R::Response>, Error> {
         let (core, deadline) = (self.shared.client.core(), self.deadline());
         core.routes.find(&core.namespace().wrap(&queue.topic), deadline).await?;
         let address = core.preferred_address(core.master_of(queue)?);
-        Ok(core.call(&address, request, Bytes::new(), deadline).await?.header.offset)
+        core.call(&address, request, Bytes::new(), deadline).await
     }
 
     /// Reads a stored message.

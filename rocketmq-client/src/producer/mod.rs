@@ -32,7 +32,10 @@ use std::{
 
 use bytes::Bytes;
 use rocketmq_protocol::header::UnregisterClientRequestHeader;
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
 
 pub use accumulate::Batching;
 pub use batch::{BatchCall, BatchError};
@@ -236,6 +239,8 @@ impl Shared {
         if let Some(tracer) = &self.tracer {
             tracer.drain(until).await;
         }
+        // What was sent one-way goes out before the goodbye, even if that is cut short.
+        let _ = timeout_at(until, self.client.core().remoting.flushed()).await;
         self.unregister(until).await;
         left
     }

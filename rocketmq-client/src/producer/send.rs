@@ -105,7 +105,12 @@ impl<'a> SendCall<'a> {
     }
 
     /// Sends it once and waits for no answer: whether it is stored will not be known. Returns when the bytes are on their
-    /// way to the socket.
+    /// way to the socket, as fast as the socket takes them.
+    ///
+    /// Nothing is lost on this side without a word ([`ProducerStats::oneway`](super::ProducerStats::oneway)), but a broker that is sent
+    /// more than it can store drops the rest, and tells nobody: whatever is beyond the 10,000 requests that may wait
+    /// (`sendThreadPoolQueueCapacity`), and whatever has waited for more than 200 ms (`waitTimeMillsInSendQueue`). What must be stored
+    /// wants a receipt; [`enqueue`](Self::enqueue) is nearly as fast, and goes at the broker's own pace.
     ///
     /// # Errors
     ///

@@ -14,7 +14,9 @@ pub struct ProducerStats {
     pub failed: u64,
     /// Messages that may or may not be stored.
     pub unknown: u64,
-    /// One-way messages handed to a connection.
+    /// One-way messages handed to a connection. Those that a connection could not send before it ended are told by
+    /// [`ClientEvent::OnewaysLost`](crate::ClientEvent::OnewaysLost), and counted in
+    /// [`ClientStats::connections`](crate::ClientStats::connections); what a broker drops is known to the broker alone.
     pub oneway: u64,
     /// Attempts beyond the first.
     pub retries: u64,

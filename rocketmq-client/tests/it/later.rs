@@ -79,6 +79,11 @@ async fn stored_messages_can_be_looked_up() {
 
     let queue = receipt.queue();
     assert_eq!(producer.min_offset(queue).await.unwrap(), 0);
+    let stored = producer.earliest_store_time(queue).await.unwrap().unwrap();
+    assert!(stored <= SystemTime::now() && stored > SystemTime::now() - HOUR);
+    let empty = MessageQueue::new("nothing-in-it", &*queue.broker_name, 0);
+    cluster.create_topic("nothing-in-it", 1);
+    assert_eq!(producer.earliest_store_time(&empty).await.unwrap(), None);
     assert_eq!(producer.max_offset(queue).await.unwrap(), 1);
     assert_eq!(producer.offset_at(queue, UNIX_EPOCH).await.unwrap(), 0);
     assert_eq!(producer.offset_at(queue, SystemTime::now() + HOUR).await.unwrap(), 1);

@@ -13,6 +13,7 @@ mod lite_pull;
 mod lite_topics;
 mod name_servers;
 mod namespace;
+mod oneway;
 mod pop_push;
 mod pull;
 mod push;

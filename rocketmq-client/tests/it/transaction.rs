@@ -8,15 +8,17 @@ use std::{
     time::Duration,
 };
 
+use bytes::{Bytes, BytesMut};
 use rocketmq_client::{
     BoxError, Client, ErrorKind, HalfMessage, Message, Resolution, ResponseCode,
     TransactionProducer,
 };
 use rocketmq_mock::{Fault, MockCluster};
 use rocketmq_protocol::{
+    Command,
     code::RequestCode,
-    header::EndTransactionRequestHeader,
-    message::{MessageId, property},
+    header::{CheckTransactionStateRequestHeader, EndTransactionRequestHeader},
+    message::{MessageExt, MessageId, Properties, encode_message, property},
 };
 
 use crate::{PATIENCE, client_of, eventually};
@@ -148,6 +150,36 @@ async fn f54_each_group_of_a_client_answers_for_itself() {
     // A group that has gone is not asked, and may come again.
     commits.shutdown(PATIENCE).await;
     producer(&client, "commits", &[Resolution::Commit]).await;
+}
+
+#[tokio::test]
+async fn f55_a_body_that_the_broker_has_inflated_is_read_though_its_flag_says_otherwise() {
+    let cluster = cluster().await;
+    let client = client_of(&cluster).await;
+    let seen = Arc::<Mutex<Option<Bytes>>>::default();
+    let check = {
+        let seen = Arc::clone(&seen);
+        move |half: HalfMessage| {
+            *seen.lock().unwrap() = Some(half.body().clone());
+            async { Resolution::Commit }
+        }
+    };
+    let producer = client.producer("g").transactional(check).start().await.unwrap();
+    let body = Bytes::from("compressible ".repeat(1_000));
+    let receipt = producer.send(Message::new("t", body.clone())).await.unwrap();
+    let stored = cluster.messages("t").remove(0);
+    assert!(stored.body.len() < body.len(), "compressed");
+    let id = receipt.message_id();
+    let properties = format!("PGROUP\u{1}g\u{2}UNIQ_KEY\u{1}{id}\u{2}");
+    let properties = Properties::from_bytes(properties.into());
+    let half = MessageExt { body: body.clone(), properties, ..stored };
+    let mut encoded = BytesMut::new();
+    encode_message(&half, &mut encoded);
+    let question = Command::request(&CheckTransactionStateRequestHeader::default());
+    cluster.send_to_clients("broker-a", &question.with_body(encoded.freeze()).oneway());
+    eventually("it is asked", || async { seen.lock().unwrap().is_some() }).await;
+    assert_eq!(*seen.lock().unwrap(), Some(body));
+    eventually("and answers", || async { ends(&cluster).contains(&(8, true)) }).await;
 }
 
 #[tokio::test]

@@ -157,6 +157,7 @@ impl Broker {
             RequestCode::GET_MAX_OFFSET => self.max_offset(request).map(Some),
             RequestCode::GET_MIN_OFFSET => self.min_offset(request).map(Some),
             RequestCode::SEARCH_OFFSET_BY_TIMESTAMP => self.search_offset(request).map(Some),
+            RequestCode::GET_EARLIEST_MSG_STORETIME => self.earliest_store_time(request).map(Some),
             RequestCode::HEART_BEAT => self.heartbeat(from, request, &mut out).map(Some),
             RequestCode::UNREGISTER_CLIENT => self.unregister(request, &mut out).map(Some),
             RequestCode::GET_CONSUMER_LIST_BY_GROUP => self.consumer_list(request).map(Some),

@@ -4,6 +4,7 @@ use rocketmq_protocol::{
     Command,
     code::ResponseCode,
     header::{
+        GetEarliestMsgStoretimeRequestHeader, GetEarliestMsgStoretimeResponseHeader,
         GetMaxOffsetRequestHeader, GetMinOffsetRequestHeader, OffsetResponseHeader,
         QueryConsumerOffsetRequestHeader, SearchOffsetRequestHeader,
         UpdateConsumerOffsetRequestHeader,
@@ -57,6 +58,15 @@ impl Broker {
         let header: SearchOffsetRequestHeader = request.header()?;
         let key = (header.topic.to_shared(), header.queue_id);
         Ok(one_offset(request, self.log.offset_at(&key, header.timestamp)))
+    }
+
+    /// -1 for a queue without messages (`store/DefaultMessageStore.java`, `getEarliestMessageTime`).
+    pub(super) fn earliest_store_time(&self, request: &Command) -> Result<Command, Refusal> {
+        let header: GetEarliestMsgStoretimeRequestHeader = request.header()?;
+        let first = self.log.from(&(header.topic.to_shared(), header.queue_id), 0).first();
+        let timestamp = first.map_or(-1, |stored| stored.message.store_timestamp);
+        let header = GetEarliestMsgStoretimeResponseHeader { timestamp };
+        Ok(answer(request, ResponseCode::SUCCESS).with_header(&header))
     }
 
     /// The stored offset of a group, for assertions.

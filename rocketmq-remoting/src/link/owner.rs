@@ -119,8 +119,13 @@ impl Link {
         }
     }
 
-    /// Drops what is still queued.
-    pub(crate) fn clear(&self) {
-        self.lock().outbound.clear();
+    /// Drops what is still queued or being written. One-way requests among that are counted, and told: nobody waits for an answer
+    /// that would show their loss.
+    pub(crate) fn abandon(&self, flight: &Flight) {
+        let lost = flight.oneways() + self.lock().outbound.clear();
+        self.counters.oneways_lost.add(lost);
+        if lost > 0 {
+            tracing::warn!(address = %self.address, lost, "one-way requests were lost with their connection");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod closing;
 mod go_away;
 mod hooks;
 mod hostile;
+mod oneway;
 mod pairing;
 mod pool;
 mod support;
