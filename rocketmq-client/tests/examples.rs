@@ -83,6 +83,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("quickstart", &["done: 10 sent, 10 received, 0 left unfinished"]),
     ("request_reply", &["hello, Ada", "hello, Grace", "in time: true"]),
     (
+        "secure",
+        &[
+            "stored: Stored",
+            "as somebody else: Denied, worth trying again: false",
+            "without the authority: Some(NameServer)",
+        ],
+    ),
+    (
         "simple_consumer",
         &[
             "done paint after 0 failures",
@@ -118,6 +126,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
 
 const LINES_MAX: usize = 60;
 
+/// The feature that an example needs.
+const NEEDS: &[(&str, &str)] = &[("secure", "tls")];
+
 /// `quickstart` speaks to newcomers, and takes its time.
 const LONGER: &[&str] = &["quickstart"];
 
@@ -127,6 +138,9 @@ fn examples_say_what_they_should() {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let mut run = Command::new(cargo);
         run.args(["run", "--quiet", "--package", "rocketmq-client", "--example", name]);
+        if let Some((_, feature)) = NEEDS.iter().find(|(needy, _)| needy == name) {
+            run.args(["--features", feature]);
+        }
         let output = run.env_remove("NAMESRV_ADDR").output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         let complaints = String::from_utf8_lossy(&output.stderr);
