@@ -6,10 +6,13 @@ pub mod command;
 pub mod compression;
 pub mod consumer_ops;
 pub mod frame;
+pub mod headers;
 pub mod message;
 pub mod meter;
 pub mod properties;
 pub mod receipt;
+pub mod round_trip;
+pub mod source;
 pub mod trace;
 
 /// Runs a body under libFuzzer, and watches what it allocates: no more than [`meter::allowed`], or what the second argument says.

@@ -1,6 +1,6 @@
 //! Trace records.
 
-use rocketmq_protocol::trace::decode;
+use rocketmq_protocol::trace::{TraceRecord, decode};
 
 /// Records that were read survive being written, whatever lies between them.
 pub fn trace(data: &[u8]) {
@@ -18,12 +18,25 @@ pub fn trace(data: &[u8]) {
         assert!(record.carrier_keys().count() >= 1);
         let mut written = String::new();
         record.encode(&mut written);
-        let mut read = decode(&written);
-        let again = read.next().expect("one").expect("what we wrote");
-        assert!(read.next().is_none());
-        // What is empty and stands last is written as null, or read as the default of what is not there: settled after one round.
-        let mut settled = String::new();
-        again.encode(&mut settled);
-        assert_eq!(settled.split('\u{1}').next(), written.split('\u{1}').next());
+        let again: Vec<_> = decode(&written).collect();
+        assert_eq!(again, [Ok(without_an_empty_end(record))]);
     }
+}
+
+/// An empty field at the end is lost in every reader, and counts as one that is not there. Only records with more fields than this
+/// release knows can have been read with one.
+fn without_an_empty_end(mut record: TraceRecord<'_>) -> TraceRecord<'_> {
+    match &mut record {
+        TraceRecord::Pub(published) => {
+            published.client_host.take_if(|host| host.is_empty());
+        }
+        TraceRecord::SubBefore(before) => {
+            before.keys.take_if(|keys| keys.is_empty());
+        }
+        TraceRecord::SubAfter(after) => {
+            after.at.take_if(|(_, group)| group.is_empty());
+        }
+        _ => {}
+    }
+    record
 }

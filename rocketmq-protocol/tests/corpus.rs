@@ -2,40 +2,39 @@
 
 use std::path::Path;
 
-// The bodies live with the fuzz targets, whose crate has a workspace and a compiler of its own. `cfg(test)`, so that
-// clippy knows that they are tests.
+/// Declares a test a target. The bodies live with the fuzz targets, whose crate has a workspace and a compiler of its own;
+/// `cfg(test)`, so that clippy knows that they are tests.
+macro_rules! targets {
+    ($($test:ident: $target:ident in $path:literal,)*) => {$(
+        #[cfg(test)]
+        #[path = $path]
+        #[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
+        mod $target;
+
+        #[test]
+        fn $test() {
+            replay(stringify!($target), $target::$target);
+        }
+    )*};
+}
+
 #[cfg(test)]
-#[path = "../../fuzz/src/bodies.rs"]
+#[path = "../../fuzz/src/source.rs"]
 #[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
-mod bodies;
-#[cfg(test)]
-#[path = "../../fuzz/src/command.rs"]
-#[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
-mod command;
-#[cfg(test)]
-#[path = "../../fuzz/src/compression.rs"]
-#[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
-mod compression;
-#[cfg(test)]
-#[path = "../../fuzz/src/frame.rs"]
-#[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
-mod frame;
-#[cfg(test)]
-#[path = "../../fuzz/src/message.rs"]
-#[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
-mod message;
-#[cfg(test)]
-#[path = "../../fuzz/src/properties.rs"]
-#[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
-mod properties;
-#[cfg(test)]
-#[path = "../../fuzz/src/receipt.rs"]
-#[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
-mod receipt;
-#[cfg(test)]
-#[path = "../../fuzz/src/trace.rs"]
-#[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
-mod trace;
+mod source;
+
+targets! {
+    frames: frame in "../../fuzz/src/frame.rs",
+    commands: command in "../../fuzz/src/command.rs",
+    headers_of_every_code: headers in "../../fuzz/src/headers.rs",
+    bodies_in_json: bodies in "../../fuzz/src/bodies.rs",
+    messages: message in "../../fuzz/src/message.rs",
+    properties_of_messages: properties in "../../fuzz/src/properties.rs",
+    compressed_bodies: compression in "../../fuzz/src/compression.rs",
+    receipts: receipt in "../../fuzz/src/receipt.rs",
+    traces: trace in "../../fuzz/src/trace.rs",
+    values_made_up: round_trip in "../../fuzz/src/round_trip.rs",
+}
 
 fn replay(target: &str, body: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
@@ -50,44 +49,4 @@ fn replay(target: &str, body: fn(&[u8])) {
         inputs += 1;
     }
     assert!(inputs > 0, "{corpus:?} is empty");
-}
-
-#[test]
-fn commands() {
-    replay("command", command::command);
-}
-
-#[test]
-fn frames() {
-    replay("frame", frame::frame);
-}
-
-#[test]
-fn bodies() {
-    replay("bodies", bodies::bodies);
-}
-
-#[test]
-fn compressed_bodies() {
-    replay("compression", compression::compression);
-}
-
-#[test]
-fn messages() {
-    replay("message", message::message);
-}
-
-#[test]
-fn properties_of_messages() {
-    replay("properties", properties::properties);
-}
-
-#[test]
-fn receipts() {
-    replay("receipt", receipt::receipt);
-}
-
-#[test]
-fn traces() {
-    replay("trace", trace::trace);
 }

@@ -83,12 +83,22 @@ pub(crate) fn step(name: &str, command: &mut Command) -> Outcome {
 
 /// Runs a command and returns what it prints.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
+    Ok(run(command)?.0)
+}
+
+/// Runs a command and returns what it prints as errors: some print everything there.
+pub(crate) fn errors(command: &mut Command) -> Outcome<String> {
+    Ok(run(command)?.1)
+}
+
+fn run(command: &mut Command) -> Outcome<(String, String)> {
     let output = command.output().map_err(|error| format!("{}: {error}", shown(command)))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.status.success() {
-        Ok(printed)
+        Ok((printed, errors))
     } else {
-        Err(format!("{}: {printed}{}", shown(command), String::from_utf8_lossy(&output.stderr)))
+        Err(format!("{}: {printed}{errors}", shown(command)))
     }
 }
 

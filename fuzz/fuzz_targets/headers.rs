@@ -1,0 +1,3 @@
+#![no_main]
+
+rocketmq_fuzz::target!(rocketmq_fuzz::headers::headers);
