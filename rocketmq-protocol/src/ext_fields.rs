@@ -51,9 +51,9 @@ impl<'a> Raw<'a> {
         self.bytes
     }
 
-    /// The value as a slice of the frame.
+    /// The value: a slice of the frame, if it is long.
     pub fn to_text(self) -> Text {
-        Text::from_checked(self.section.slice_ref(self.bytes))
+        Text::of_frame(self.section, self.bytes)
     }
 }
 

@@ -12,9 +12,9 @@ use std::{
 
 use bytes::Bytes;
 
-/// An immutable string with a cheap clone: static, shared, or a slice of a received frame.
+/// An immutable string with a cheap clone: static, short, shared, or a slice of a received frame.
 ///
-/// A `Text` decoded from a frame keeps that whole frame in memory. Whoever stores one first calls
+/// A long `Text` decoded from a frame keeps that whole frame in memory. Whoever stores one first calls
 /// [`detach`](Self::detach), after which it owns nothing but its own characters.
 #[derive(Clone)]
 pub struct Text(Repr);
@@ -23,10 +23,15 @@ pub struct Text(Repr);
 enum Repr {
     Static(&'static str),
     Shared(Arc<str>),
+    /// Copied out of a frame: cheaper than to count a reference, and to drop it again. Checked UTF-8.
+    Short(u8, [u8; SHORT]),
     /// Checked UTF-8. Kept as bytes, so that reading it checks again: with `forbid(unsafe_code)`
     /// there is no other way, and names are short.
     Frame(Bytes),
 }
+
+/// The bytes that fit where a slice of a frame would be.
+const SHORT: usize = 38;
 
 impl Text {
     /// A text that lives in the program.
@@ -50,11 +55,28 @@ impl Text {
         Self(Repr::Frame(bytes))
     }
 
+    /// `part` of a frame, which has been checked already.
+    pub(crate) fn of_frame(frame: &Bytes, part: &[u8]) -> Self {
+        debug_assert!(std::str::from_utf8(part).is_ok(), "checked by the caller");
+        let mut short = [0; SHORT];
+        match (short.get_mut(..part.len()), u8::try_from(part.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(part);
+                Self(Repr::Short(length, short))
+            }
+            _ => Self(Repr::Frame(frame.slice_ref(part))),
+        }
+    }
+
     /// The characters.
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Repr::Static(text) => text,
             Repr::Shared(text) => text,
+            Repr::Short(length, bytes) => {
+                let bytes = bytes.get(..usize::from(*length)).unwrap_or_default();
+                std::str::from_utf8(bytes).unwrap_or_default()
+            }
             Repr::Frame(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
         }
     }
@@ -64,7 +86,7 @@ impl Text {
     pub fn detach(&self) -> Self {
         match &self.0 {
             Repr::Frame(_) => Self(Repr::Shared(self.as_str().into())),
-            Repr::Static(_) | Repr::Shared(_) => self.clone(),
+            Repr::Static(_) | Repr::Shared(_) | Repr::Short(..) => self.clone(),
         }
     }
 
@@ -72,7 +94,7 @@ impl Text {
     pub fn to_shared(&self) -> Arc<str> {
         match &self.0 {
             Repr::Shared(text) => Arc::clone(text),
-            Repr::Static(_) | Repr::Frame(_) => self.as_str().into(),
+            Repr::Static(_) | Repr::Short(..) | Repr::Frame(_) => self.as_str().into(),
         }
     }
 }
@@ -188,6 +210,18 @@ mod tests {
         drop(text);
         assert_eq!(kept, "xxxx");
         assert!(frame.try_into_mut().is_ok(), "nothing refers to the frame any more");
+    }
+
+    #[test]
+    fn short_texts_do_not_hold_the_frame() {
+        for (length, holds) in [(0, false), (SHORT, false), (SHORT + 1, true)] {
+            let frame = Bytes::from(vec![b'x'; 64]);
+            let text = Text::of_frame(&frame, &frame[..length]);
+            assert_eq!(text, "x".repeat(length).as_str());
+            assert_eq!(text.detach(), text);
+            assert_eq!(frame.try_into_mut().is_err(), holds, "{length} bytes");
+        }
+        assert_eq!(size_of::<Text>(), 40, "short texts take no room of their own");
     }
 
     #[test]

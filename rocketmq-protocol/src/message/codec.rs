@@ -28,35 +28,34 @@ const SMALLEST: usize = 91;
 ///
 /// A damaged message is an error of its own and does not hide those behind it.
 pub fn decode_messages(body: Bytes) -> Messages {
-    Messages { rest: body }
+    Messages { body, at: 0 }
 }
 
 /// Iterator of [`decode_messages`].
 #[derive(Debug, Clone)]
 pub struct Messages {
-    rest: Bytes,
+    body: Bytes,
+    /// Where the next message begins.
+    at: usize,
 }
 
 impl Iterator for Messages {
     type Item = Result<MessageExt, Undecodable>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let total = self.rest.first_chunk::<4>().map(|word| i32::from_be_bytes(*word));
+        let rest = self.body.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let start = self.at;
+        let total = rest.first_chunk::<4>().map(|word| i32::from_be_bytes(*word));
         let length = total.and_then(|total| usize::try_from(total).ok());
-        match length {
-            Some(length) if (SMALLEST..=self.rest.len()).contains(&length) => {
-                let bytes = self.rest.split_to(length);
-                Some(decode_one(&bytes).map_err(|damage| Undecodable::new(bytes, damage)))
-            }
-            // Where the next message begins is not known: the rest is one loss.
-            _ => {
-                let bytes = std::mem::take(&mut self.rest);
-                Some(Err(Undecodable::new(bytes, Damage::TotalSize)))
-            }
-        }
+        let length = length.filter(|length| (SMALLEST..=rest.len()).contains(length));
+        // Where the next message begins is not known without it: the rest is one loss.
+        self.at += length.unwrap_or(rest.len());
+        let read = match (length, rest.get(..self.at - start)) {
+            (Some(_), Some(message)) => decode_one(&self.body, message),
+            _ => Err(Damage::TotalSize),
+        };
+        Some(read.map_err(|damage| Undecodable::new(self.body.slice(start..self.at), damage)))
     }
 }
 
@@ -129,8 +128,10 @@ pub enum Damage {
     Crc,
 }
 
-fn decode_one(bytes: &Bytes) -> Result<MessageExt, Damage> {
-    let mut reader = Reader { bytes, at: 0 };
+/// `message` is a part of `body`, which what is read of it refers to.
+#[inline]
+fn decode_one(body: &Bytes, message: &[u8]) -> Result<MessageExt, Damage> {
+    let mut reader = Reader { bytes: message, at: 0 };
     let store_size = reader.i32()?.unsigned_abs();
     let magic = reader.i32()?;
     if !matches!(magic, MAGIC_V1 | MAGIC_V2) {
@@ -149,17 +150,19 @@ fn decode_one(bytes: &Bytes) -> Result<MessageExt, Damage> {
     let reconsume_times = reader.i32()?;
     let prepared_transaction_offset = reader.i64()?;
     let body_len = i64::from(reader.i32()?);
-    let body = reader.slice(body_len)?;
+    let content = reader.slice(body_len)?;
     let topic_len =
         if magic == MAGIC_V1 { i64::from(reader.i8()?) } else { i64::from(reader.i16()?) };
-    let topic = Text::from_utf8(reader.slice(topic_len)?).map_err(|_| Damage::Topic)?;
+    let topic = reader.slice(topic_len)?;
+    std::str::from_utf8(topic).map_err(|_| Damage::Topic)?;
     let properties_len = i64::from(reader.i16()?);
-    let properties = Properties::from_bytes(reader.slice(properties_len)?);
-    if reader.at != bytes.len() {
-        return Err(Damage::LeftOver(bytes.len() - reader.at));
+    let properties = reader.slice(properties_len)?;
+    if reader.at != message.len() {
+        return Err(Damage::LeftOver(message.len() - reader.at));
     }
+    // References are counted once nothing can go wrong any more, and as few as can be: they are what reading costs.
     Ok(MessageExt {
-        topic,
+        topic: Text::of_frame(body, topic),
         queue_id,
         queue_offset,
         commit_log_offset,
@@ -172,18 +175,19 @@ fn decode_one(bytes: &Bytes) -> Result<MessageExt, Damage> {
         reconsume_times,
         prepared_transaction_offset,
         body_crc,
-        body,
-        properties,
+        body: body.slice_ref(content),
+        properties: Properties::from_bytes(body.slice_ref(properties)),
         store_size,
     })
 }
 
 struct Reader<'a> {
-    bytes: &'a Bytes,
+    bytes: &'a [u8],
     at: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    #[inline]
     fn take<const N: usize>(&mut self) -> Result<[u8; N], Damage> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let found = rest.first_chunk::<N>().ok_or(Damage::Cut(self.at))?;
@@ -214,11 +218,10 @@ impl Reader<'_> {
         Ok(SocketAddr::new(address, port))
     }
 
-    fn slice(&mut self, length: i64) -> Result<Bytes, Damage> {
+    fn slice(&mut self, length: i64) -> Result<&'a [u8], Damage> {
         let length = usize::try_from(length).map_err(|_| Damage::Length(self.at))?;
-        let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
-        let end = end.ok_or(Damage::Cut(self.at))?;
-        let slice = self.bytes.slice(self.at..end);
+        let end = self.at.checked_add(length).ok_or(Damage::Cut(self.at))?;
+        let slice = self.bytes.get(self.at..end).ok_or(Damage::Cut(self.at))?;
         self.at = end;
         Ok(slice)
     }

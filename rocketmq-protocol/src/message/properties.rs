@@ -40,7 +40,9 @@ impl Properties {
 
     /// The value of `name`. Of several, the last counts; one that is empty counts as absent, as it does in Java.
     pub fn get_bytes(&self, name: &str) -> Option<&[u8]> {
-        pairs(&self.0).filter(|(known, _)| *known == name.as_bytes()).last().map(|(_, value)| value)
+        let name = name.as_bytes();
+        let value = split(&self.0).filter_map(|pair| value_of(name, pair)).last()?;
+        (!name.is_empty() && !name.contains(&NAME_END)).then_some(value)
     }
 
     /// The value of `name`, where it is UTF-8, without copying it.
@@ -68,16 +70,69 @@ impl Properties {
 
 /// Java drops a pair without a separator, without a name or without a value, and splits at the first separator.
 fn pairs(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    bytes.split(|byte| *byte == PAIR_END).filter_map(|pair| {
-        let at = memchr(NAME_END, pair)?;
+    split(bytes).filter_map(|pair| {
+        let at = pair.iter().position(|byte| *byte == NAME_END)?;
         let (name, rest) = pair.split_at_checked(at)?;
         let value = rest.get(1..)?;
         (!name.is_empty() && !value.is_empty()).then_some((name, value))
     })
 }
 
-fn memchr(needle: u8, haystack: &[u8]) -> Option<usize> {
-    haystack.iter().position(|byte| *byte == needle)
+/// The value of a pair with this name. The name is seen at its front, so that nothing but the ends of pairs has to be looked for.
+fn value_of<'a>(name: &[u8], pair: &'a [u8]) -> Option<&'a [u8]> {
+    let value = pair.strip_prefix(name)?.strip_prefix(&[NAME_END])?;
+    (!value.is_empty()).then_some(value)
+}
+
+/// What lies between the ends of pairs.
+fn split(bytes: &[u8]) -> Split<'_> {
+    Split { bytes, start: 0, chunk: 0, ends: ends(bytes, 0) }
+}
+
+/// Eight bytes at a time: finding one property is finding the ends of all.
+struct Split<'a> {
+    bytes: &'a [u8],
+    /// Where the present pair begins.
+    start: usize,
+    /// Where the eight bytes begin that are being looked at.
+    chunk: usize,
+    /// Their ends of pairs that have not been passed yet, as [`ends`] marks them.
+    ends: u64,
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while self.ends == 0 {
+            self.chunk += 8;
+            if self.chunk >= self.bytes.len() {
+                let rest = self.bytes.get(self.start..).filter(|rest| !rest.is_empty());
+                self.start = self.bytes.len();
+                return rest;
+            }
+            self.ends = ends(self.bytes, self.chunk);
+        }
+        let end = self.chunk + self.ends.trailing_zeros() as usize / 8;
+        self.ends &= self.ends - 1;
+        let pair = self.bytes.get(self.start..end);
+        self.start = end + 1;
+        pair
+    }
+}
+
+/// Sets the top bit of each of eight bytes from `at` on that ends a pair (little-endian, so that the first is lowest).
+fn ends(bytes: &[u8], at: usize) -> u64 {
+    const LOWS: u64 = u64::from_le_bytes([0x7f; 8]);
+    let rest = bytes.get(at..).unwrap_or_default();
+    let eight = rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+        last
+    });
+    // Zero where they are equal. Adding cannot carry into the next byte, so that every mark is a true one.
+    let differs = u64::from_le_bytes(eight) ^ u64::from_le_bytes([PAIR_END; 8]);
+    !(((differs & LOWS) + LOWS) | differs | LOWS)
 }
 
 /// Values may be personal: only names are shown.
@@ -190,6 +245,32 @@ mod tests {
         check("a\u{1}b", &[("a", "b")]);
         check("a\u{1}b\u{1}c\u{2}", &[("a", "b\u{1}c")]);
         check("a\u{1}\u{2}\u{1}b\u{2}ab\u{2}c\u{1}d\u{2}", &[("c", "d")]);
+    }
+
+    #[test]
+    fn pairs_end_wherever_they_lie_in_a_word() {
+        for length in 0..40 {
+            for end in 0..length {
+                let mut bytes = vec![0x82; length];
+                bytes[end] = PAIR_END;
+                // A neighbour that differs in one bit is no end.
+                bytes[(end + 1) % length] ^= 0x81;
+                let slow = bytes.split(|byte| *byte == PAIR_END).filter(|pair| !pair.is_empty());
+                let fast = split(&bytes).filter(|pair| !pair.is_empty());
+                assert!(fast.eq(slow), "{bytes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_whole_one() {
+        let found = properties(
+            "TAGSX\u{1}a\u{2}XTAGS\u{1}b\u{2}TAGS\u{1}c\u{1}d\u{2}TAGS\u{2}TAGS\u{1}\u{2}\u{1}e\u{2}",
+        );
+        assert_eq!(found.get("TAGS"), Some("c\u{1}d"));
+        assert_eq!(found.get("TAG"), None);
+        assert_eq!(found.get("TAGS\u{1}c"), None, "the first separator ends a name");
+        assert_eq!(found.get(""), None);
     }
 
     #[test]
