@@ -1,10 +1,12 @@
-//! The codec beside a plain copy of the same bytes: rows M1 to M7, with their allocations.
+//! The codec beside a plain copy of the same bytes: rows M1 to M8, with their allocations.
 //!
 //! `codec` prints nanoseconds and allocations an operation, the best of several interleaved rounds, and fails when something
-//! allocates that must not.
+//! allocates that must not. `codec --times ROW N` runs one row N times and prints nothing, for tools that count instructions
+//! (`cargo xtask bench --gates`).
 
 use std::{
     alloc::System,
+    env,
     error::Error,
     hint::black_box,
     time::{Duration, Instant},
@@ -20,6 +22,7 @@ use rocketmq_protocol::{
         MessageExt, Properties, PropertiesWriter, SysFlag, decode_messages, encode_message,
         property,
     },
+    subscription,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -35,6 +38,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// One thing that is measured, and what it may allocate.
 struct Row<'a> {
+    id: &'static str,
     name: &'static str,
     allocations: usize,
     run: Box<dyn FnMut() -> Outcome + 'a>,
@@ -46,40 +50,76 @@ fn main() -> Outcome {
     let pull = pull()?;
     let (mut first, mut second) = (BytesMut::with_capacity(4096), BytesMut::with_capacity(4096));
     let properties = properties()?;
+    let subscription = subscription::tags("bench-topic", "TagB || TagA", 1)?;
     let mut copy = BytesMut::with_capacity(pull.len());
     let mut rows = [
-        row("M1 encode a send, binary", 0, || encode(&send, Serialization::RocketMq, &mut first)),
-        row("M2 encode a send, JSON", 0, || encode(&send, Serialization::Json, &mut second)),
-        row("M3 decode an answer to it, JSON", 0, || decode_answer(&json)),
-        row("M4 decode an answer to it, binary", 0, || decode_answer(&binary)),
-        row("   copy a pull of 32 × 1 KiB", 0, || {
+        row("M1", "encode a send, binary", 0, || {
+            encode(&send, Serialization::RocketMq, &mut first)
+        }),
+        row("M2", "encode a send, JSON", 0, || encode(&send, Serialization::Json, &mut second)),
+        row("M3", "decode an answer to it, JSON", 0, || decode_answer(&json)),
+        row("M4", "decode an answer to it, binary", 0, || decode_answer(&binary)),
+        row("copy", "copy a pull of 32 × 1 KiB", 0, || {
             copy.clear();
             copy.extend_from_slice(black_box(&pull));
             black_box(&copy);
             Ok(())
         }),
-        row("M5 decode that pull", 2, || decode_pull(&pull, false)),
-        row("M5 and check the bodies' CRC", 2, || decode_pull(&pull, true)),
-        row("M7 find the last of 6 properties", 0, || {
+        row("M5", "decode that pull", 2, || decode_pull(&pull, false)),
+        row("M5-crc", "and check the bodies' CRC", 2, || decode_pull(&pull, true)),
+        row("M7", "find the last of 6 properties", 0, || {
             black_box(black_box(&properties).get(property::TAGS).ok_or("no tag")?);
             Ok(())
         }),
+        row("M7-all", "list 6 properties", 0, || {
+            for pair in black_box(&properties).iter() {
+                black_box(pair);
+            }
+            Ok(())
+        }),
+        row("M8", "filter by 2 tags", 0, || {
+            black_box(subscription::wants(black_box(&subscription), black_box(&properties)));
+            Ok(())
+        }),
     ];
-    let best = measure(&mut rows)?;
-    for (row, nanos) in rows.iter_mut().zip(&best) {
-        let allocated = allocations(row)?;
-        println!("{:<36} {nanos:>9.1} ns  {allocated} allocations", row.name);
-        if allocated > row.allocations {
-            return Err(format!("{}: {} allocations are allowed", row.name, row.allocations).into());
-        }
+    let words: Vec<_> = env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => measure_all(&mut rows),
+        ["--times", id, times] => run(&mut rows, id, times.parse()?),
+        _ => Err("codec [--times ROW N]".into()),
     }
-    let [.., copy, plain, checked, _] = best;
-    println!("M5: {:.2} × a copy (at most 4), with CRC {:.2} ×", plain / copy, checked / copy);
-    Ok(())
 }
 
-fn row<'a>(name: &'static str, allocations: usize, run: impl FnMut() -> Outcome + 'a) -> Row<'a> {
-    Row { name, allocations, run: Box::new(run) }
+fn row<'a>(
+    id: &'static str,
+    name: &'static str,
+    allocations: usize,
+    run: impl FnMut() -> Outcome + 'a,
+) -> Row<'a> {
+    Row { id, name, allocations, run: Box::new(run) }
+}
+
+fn run(rows: &mut [Row<'_>], id: &str, times: usize) -> Outcome {
+    let row = rows.iter_mut().find(|row| row.id == id).ok_or("no such row")?;
+    (0..times).try_for_each(|_| (row.run)())
+}
+
+fn measure_all<const N: usize>(rows: &mut [Row<'_>; N]) -> Outcome {
+    let best = measure(rows)?;
+    for (row, nanos) in rows.iter_mut().zip(&best) {
+        let allocated = allocations(row)?;
+        let Row { id, name, .. } = row;
+        println!("{id:<7} {name:<30} {nanos:>9.1} ns  {allocated} allocations");
+        if allocated > row.allocations {
+            return Err(format!("{id}: {} allocations are allowed", row.allocations).into());
+        }
+    }
+    let nanos = |id| rows.iter().zip(&best).find(|(row, _)| row.id == id).map(|(_, nanos)| *nanos);
+    let copy = nanos("copy").ok_or("no copy")?;
+    for id in ["M5", "M5-crc"] {
+        println!("{id}: {:.2} × a copy", nanos(id).ok_or("no such row")? / copy);
+    }
+    Ok(())
 }
 
 /// The best of several rounds of each row, in nanoseconds an operation. Rows take turns, so that all share the machine's moods.
