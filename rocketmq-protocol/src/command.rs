@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_beyond_16_bits_is_not_cut() {
+    fn f31_a_code_beyond_16_bits_is_not_cut() {
         let command = Command { code: RequestCode::POP_MESSAGE.0, ..Command::default() };
         let mut out = BytesMut::from(&b"before"[..]);
         assert_eq!(command.encode(BINARY, &mut out), Err(EncodeError::CodeTooLarge(200_050)));
