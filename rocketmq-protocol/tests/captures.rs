@@ -41,6 +41,8 @@ mod tests {
         same_fields: usize,
         json_bodies: usize,
         same_json: usize,
+        /// Requests that are wrong on purpose, by the rule.
+        on_purpose: [usize; ON_PURPOSE.len()],
     }
 
     #[test]
@@ -62,6 +64,9 @@ mod tests {
         }
         println!("{tally:?}");
         assert!(failures.is_empty(), "{} frames\n{}", failures.len(), failures.join("\n"));
+        for ((scenario, _, why), count) in ON_PURPOSE.iter().zip(tally.on_purpose) {
+            assert!(count > 0, "not needed: {scenario}: {why}");
+        }
         assert!(tally.frames > 1_000, "only {} frames", tally.frames);
     }
 
@@ -80,7 +85,7 @@ mod tests {
         let bodies = body::by_code(request.code);
         if !command.is_response() {
             typed_header(info, &command, line, tally)?;
-            return typed_body(bodies.request, &command.body, line, tally);
+            return typed_body(bodies.request, &command, line, tally);
         }
         if request.accepts.contains(&command.response_code()) {
             typed_header(request.response, &command, line, tally)?;
@@ -89,7 +94,7 @@ mod tests {
             ResponseCode::SUCCESS => bodies.response,
             _ => BodyKind::Nothing,
         };
-        typed_body(kind, &command.body, line, tally)
+        typed_body(kind, &command, line, tally)
     }
 
     /// Of a frame that was cut at 24 KiB the header may be whole; its body is not, and says so.
@@ -199,10 +204,8 @@ mod tests {
         tally: &mut Tally,
     ) -> Outcome {
         let typed = match info.canonical(&command.ext_fields) {
-            Err(HeaderError::Missing { .. } | HeaderError::Malformed { .. })
-                if wrong_on_purpose(line) =>
-            {
-                return Ok(());
+            Err(HeaderError::Missing { key, .. }) => {
+                return on_purpose(line, command, &Wrong::Lacks(key), tally);
             }
             typed => typed.map_err(|error| error.to_string())?,
         };
@@ -210,14 +213,83 @@ mod tests {
         let mut theirs: Pairs = pairs(&command.ext_fields).into_iter().collect();
         theirs.retain(|key, value| {
             let free = FREE.iter().any(|free| free.as_bytes() == key);
-            // A probe may add what means nothing to the request, and write null.
-            let noise = wrong_on_purpose(line) && !ours.contains_key(key);
-            !value.is_empty() && (ours.contains_key(key) || !free && !noise)
+            !value.is_empty() && (ours.contains_key(key) || !free)
         });
         let ours: Pairs = ours.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let extra: Vec<_> = theirs.keys().filter(|key| !ours.contains_key(*key)).collect();
+        if let [key] = extra[..] {
+            let key = key.clone();
+            on_purpose(line, command, &Wrong::HasToo(&String::from_utf8_lossy(&key)), tally)?;
+            theirs.remove(&key);
+        }
         equal("header", &shown(&ours), &shown(&theirs))?;
         tally.same_fields += usize::from(pairs(&typed) == pairs(&command.ext_fields));
         Ok(())
+    }
+
+    /// What is wrong with a request.
+    #[derive(Debug)]
+    enum Wrong<'a> {
+        /// It lacks a field that it has to have.
+        Lacks(&'a str),
+        /// It has a field that its header does not.
+        HasToo(&'a str),
+        /// Its body is not of its type.
+        Body,
+    }
+
+    /// Whether a request is wrong in this way.
+    type IsWrong = fn(&Command, &Wrong<'_>) -> bool;
+
+    /// What probes do wrong, to see what becomes of it: the scenario, whether it is that, and why it was done. What servers answer has to be
+    /// right, and what clients ask.
+    const ON_PURPOSE: [(&str, IsWrong, &str); 7] = [
+        ("probe errors", lacks, "what servers say of a header without its fields"),
+        ("probe proxy", lacks, "what a proxy says of requests that it does not serve"),
+        ("probe proxy", says_topic, "a proxy may look for the topic of any request"),
+        ("probe routes", lacks, "a route to nothing"),
+        ("probe sends", lacks, "a send without its group, or its time"),
+        ("probe heartbeats", no_json, "a heartbeat that is no JSON"),
+        ("probe pop", bits_as_numbers, "a set of bits as numbers, which is Base64"),
+    ];
+
+    fn on_purpose(
+        line: &Value,
+        command: &Command,
+        wrong: &Wrong<'_>,
+        tally: &mut Tally,
+    ) -> Outcome {
+        let by_probe = line["dir"] == "c2s" && line["client"] == "python probe";
+        let found = ON_PURPOSE
+            .iter()
+            .position(|(scenario, is, _)| line["scenario"] == *scenario && is(command, wrong));
+        match found.filter(|_| by_probe) {
+            Some(rule) => {
+                tally.on_purpose[rule] += 1;
+                Ok(())
+            }
+            None => Err(format!("{wrong:?}")),
+        }
+    }
+
+    fn lacks(command: &Command, wrong: &Wrong<'_>) -> bool {
+        // Null is an empty value in the binary form.
+        let absent = |key: &str| command.ext_fields.get(key).is_none_or(|value| value.is_empty());
+        matches!(wrong, Wrong::Lacks(key) if absent(key))
+    }
+
+    fn says_topic(_: &Command, wrong: &Wrong<'_>) -> bool {
+        matches!(wrong, Wrong::HasToo("topic"))
+    }
+
+    fn bits_as_numbers(command: &Command, wrong: &Wrong<'_>) -> bool {
+        let acks = body::decode::<Value>(&command.body).unwrap_or_default();
+        matches!(wrong, Wrong::Body) && acks["acks"][0]["b"].is_array()
+    }
+
+    fn no_json(command: &Command, wrong: &Wrong<'_>) -> bool {
+        let json = serde_json::from_slice::<serde::de::IgnoredAny>(&command.body).is_ok();
+        matches!(wrong, Wrong::Body) && !json
     }
 
     fn shown(pairs: &Pairs) -> Vec<(String, String)> {
@@ -225,13 +297,8 @@ mod tests {
         pairs.iter().map(|(key, value)| (text(key), text(value))).collect()
     }
 
-    /// Probes ask what no client asks, to see what becomes of it. What servers answer has to be right.
-    fn wrong_on_purpose(line: &Value) -> bool {
-        line["dir"] == "c2s"
-            && line["client"].as_str().is_some_and(|client| client.contains("probe"))
-    }
-
-    fn typed_body(kind: BodyKind, bytes: &Bytes, line: &Value, tally: &mut Tally) -> Outcome {
+    fn typed_body(kind: BodyKind, command: &Command, line: &Value, tally: &mut Tally) -> Outcome {
+        let bytes = &command.body;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -245,7 +312,7 @@ mod tests {
             }
             _ => Ok(()),
         };
-        outcome.or_else(|why| if wrong_on_purpose(line) { Ok(()) } else { Err(why) })
+        outcome.or_else(|why| on_purpose(line, command, &Wrong::Body, tally).map_err(|_| why))
     }
 
     /// What ours writes says what it was read from, in every member; it may add members at their default.

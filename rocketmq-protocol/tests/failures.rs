@@ -1,8 +1,6 @@
 //! Failures that clients of RocketMQ are known for, as far as the codec has a part in them. Compressed bodies (F33, F35, F36, F38) are in
 //! `bombs.rs`, ids (F39) beside their generator.
 
-#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
-
 use bytes::{Bytes, BytesMut};
 use rocketmq_protocol::{
     Command, EncodeError, FrameLimits, Serialization,
