@@ -116,8 +116,8 @@ impl Cluster {
         let Some(process) = &broker.process else { return Ok(()) };
         process.wait_for("boot success", PATIENCE)?;
         // "boot success" comes up to a second before the name server knows the broker.
-        let (address, until) = (broker.address(), Instant::now() + PATIENCE);
-        while !self.is_in_route(&address) {
+        let until = Instant::now() + PATIENCE;
+        while !self.is_in_route(broker.port) {
             if Instant::now() > until || !process.is_alive() {
                 return Err(process.not_started("it did not get into the route"));
             }
@@ -126,13 +126,15 @@ impl Cluster {
         Ok(())
     }
 
-    fn is_in_route(&self, address: &str) -> bool {
+    /// Whatever host it is advertised with.
+    fn is_in_route(&self, port: u16) -> bool {
+        let port = format!(":{port}");
         let route = admin::default_route(&self.name_server_address);
         route
             .broker_datas
             .iter()
             .flat_map(|data| data.broker_addrs.values())
-            .any(|at| at == address)
+            .any(|at| at.ends_with(&port))
     }
 
     /// Runs a command of the administration tool, and returns what it prints.

@@ -1,4 +1,7 @@
 //! S17: of four brokers one is hostile, in one way after another; the others must not suffer.
+//!
+//! The others' p99 may be twice what it was, or 5 ms where that is more: alone they take a fraction of a millisecond, and twice that is
+//! within what a scheduler of two cores does to anybody.
 
 use std::time::Duration;
 
@@ -32,7 +35,6 @@ pub(super) async fn run(trial: &mut Trial) {
     healthy(&client, &brokers, Duration::from_secs(18)).await;
     let baseline = healthy(&client, &brokers, PHASE).await;
     trial.note("baseline_p99_ms", baseline.percentile(0.99));
-    // On two cores a baseline of microseconds doubles by the scheduler's mood.
     let limit = (2.0 * baseline.percentile(0.99)).max(5.0);
     let memory = resident_mib();
     let garbage = b"\x16\x03\x01\x02\x00\x01garbage".to_vec();

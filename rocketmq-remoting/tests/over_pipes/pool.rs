@@ -133,7 +133,7 @@ async fn f11_an_address_that_was_away_for_hours_is_found_again() {
         let CallError::NotSent { reason: NotSent::Unreachable(error), .. } = error else {
             panic!("{error}")
         };
-        assert!(error.retry_at <= within(10), "no rest is longer than 8 s and its jitter");
+        assert!(error.retry_at <= within(10), "no rest is longer than 8.5 s and its jitter");
         sleep(secs(1)).await;
     }
     let attempts = pipes.dialled();
