@@ -10,12 +10,14 @@ use std::{
 use bytes::BytesMut;
 use rocketmq_protocol::{
     Command, FrameLimits, Serialization,
-    body::{self, TopicRouteData},
+    body::{self, GetConsumerStatusBody, QueueTable, TopicRouteData},
     code::{RequestCode, ResponseCode},
     frame,
     header::{
-        CreateTopicRequestHeader, GetBrokerClusterInfoRequestHeader, GetMaxOffsetRequestHeader,
-        GetRouteInfoRequestHeader, OffsetResponseHeader, TopicFields,
+        CreateTopicRequestHeader, GetBrokerClusterInfoRequestHeader,
+        GetConsumerStatusRequestHeader, GetMaxOffsetRequestHeader, GetRouteInfoRequestHeader,
+        InvokeBrokerToGetConsumerStatusRequestHeader, OffsetResponseHeader,
+        QueryConsumerOffsetRequestHeader, TopicFields,
     },
     names,
 };
@@ -65,6 +67,44 @@ pub(crate) fn stored(broker: &str, topic: &str, queues: u16) -> i64 {
         ask(broker, &request)?.header::<OffsetResponseHeader>().ok()
     };
     (0..queues.into()).filter_map(offset).map(|answer| answer.offset).sum()
+}
+
+/// What a group has committed in the queues of a topic, all together.
+pub(crate) fn committed(broker: &str, topic: &str, group: &str, queues: u16) -> i64 {
+    let offset = |queue_id| {
+        let request = Command::request(&QueryConsumerOffsetRequestHeader {
+            consumer_group: group.to_owned().into(),
+            topic: topic.to_owned().into(),
+            queue_id,
+            set_zero_if_not_found: Some(false),
+            shared: TopicFields::default(),
+        });
+        let answer = ask(broker, &request)?;
+        let found = answer.response_code() == ResponseCode::SUCCESS;
+        answer.header::<OffsetResponseHeader>().ok().filter(|_| found)
+    };
+    (0..queues.into()).filter_map(offset).map(|answer| answer.offset).sum()
+}
+
+/// The offsets that the members of a group hold, by client and queue: the broker asks them.
+pub(crate) fn held_offsets(
+    broker: &str,
+    topic: &str,
+    group: &str,
+) -> BTreeMap<String, BTreeMap<i32, i64>> {
+    let status = GetConsumerStatusRequestHeader {
+        topic: topic.to_owned().into(),
+        group: group.to_owned().into(),
+        client_addr: None,
+        shared: TopicFields::default(),
+    };
+    let request = Command::request(&InvokeBrokerToGetConsumerStatusRequestHeader { status });
+    let answer = ask(broker, &request);
+    let body = answer.and_then(|answer| body::decode::<GetConsumerStatusBody>(&answer.body).ok());
+    let by_queue = |(client, held): (String, QueueTable<i64>)| {
+        (client, held.0.into_iter().map(|(queue, offset)| (queue.queue_id, offset)).collect())
+    };
+    body.unwrap_or_default().consumer_table.into_iter().map(by_queue).collect()
 }
 
 /// How many brokers of this name have all that the master has, says a controller.

@@ -1,6 +1,11 @@
 //! [`Program`]: what is run on a JVM, and with which options.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use crate::{Distribution, InteropError, distribution::run, process::Process};
 
@@ -49,11 +54,11 @@ impl Program {
     ) -> Vec<String> {
         let mut line = options(home, self.heap_mib());
         let archive = distribution.class_archive(self.name());
-        line.push(if archive.exists() {
-            format!("-XX:SharedArchiveFile={}", archive.display())
-        } else {
-            "-XX:+RecordDynamicDumpInfo".into()
-        });
+        if archive.exists() {
+            line.push(format!("-XX:SharedArchiveFile={}", archive.display()));
+        } else if self != Self::Admin {
+            line.push("-XX:+RecordDynamicDumpInfo".into());
+        }
         let more = home.join(MORE_OPTIONS);
         if more.exists() {
             line.push(format!("@{}", more.display()));
@@ -61,6 +66,26 @@ impl Program {
         line.extend(["-cp".into(), distribution.class_path(), self.main_class().into()]);
         line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         line
+    }
+
+    /// Has a program that ends by itself write down the classes it has loaded, like [`archive_classes`](Self::archive_classes) does for
+    /// servers, unless that has been done. Returns where they are afterwards, and where they belong.
+    pub(crate) fn archive_at_exit(
+        self,
+        distribution: &Distribution,
+        java: &mut Command,
+    ) -> Option<(PathBuf, PathBuf)> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let archive = distribution.class_archive(self.name());
+        if archive.exists() {
+            return None;
+        }
+        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+        let unfinished = archive.with_extension(format!("{}-{nth}", std::process::id()));
+        // What it says about that would be in the middle of what it is asked for.
+        java.args(["-Xlog:disable", "-Xlog:all=error:stderr", "-XX:+IgnoreUnrecognizedVMOptions"]);
+        java.arg(format!("-XX:ArchiveClassesAtExit={}", unfinished.display()));
+        Some((unfinished, archive))
     }
 
     /// Has a running server write down the classes it has loaded, so that the next one finds them parsed and verified: that is more

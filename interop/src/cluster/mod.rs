@@ -147,8 +147,13 @@ impl Cluster {
         prepare_home(&home)?;
         let arguments = [arguments, &["-n", &self.name_server_address]].concat();
         let mut java = Command::new("java");
+        let unfinished = Program::Admin.archive_at_exit(&self.distribution, &mut java);
         java.args(Program::Admin.command_line(&self.distribution, &home, &arguments));
-        let output = run(&mut java, "mqadmin")?;
+        // Some commands write files where they are run.
+        let output = run(java.current_dir(&home), "mqadmin")?;
+        if let Some((unfinished, archive)) = unfinished {
+            let _ = fs::rename(unfinished, archive);
+        }
         // It succeeds even when it fails, and says why only here.
         let printed = [output.stdout, output.stderr].concat();
         Ok(String::from_utf8_lossy(&printed).into_owned())
@@ -172,6 +177,23 @@ impl Cluster {
     /// How many messages a broker, a master or a slave, has stored in the queues of a topic.
     pub fn stored(&self, broker: &str, topic: &str, queues: u16) -> i64 {
         self.broker_address(broker).map_or(0, |address| admin::stored(&address, topic, queues))
+    }
+
+    /// What a group has committed at a broker in the queues of a topic, all together.
+    pub fn committed(&self, broker: &str, topic: &str, group: &str, queues: u16) -> i64 {
+        let address = self.broker_address(broker);
+        address.map_or(0, |address| admin::committed(&address, topic, group, queues))
+    }
+
+    /// The offsets that the members of a group hold, by client and number of the queue. The broker asks them.
+    pub fn held_offsets(
+        &self,
+        broker: &str,
+        topic: &str,
+        group: &str,
+    ) -> BTreeMap<String, BTreeMap<i32, i64>> {
+        let address = self.broker_address(broker);
+        address.map(|address| admin::held_offsets(&address, topic, group)).unwrap_or_default()
     }
 
     /// The release that runs.

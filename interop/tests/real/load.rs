@@ -29,7 +29,7 @@ async fn produce(client: &Client, ledger: &Arc<Ledger>) {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_messages_survive_a_join_and_a_leave() {
+async fn a7_a21_a_hundred_thousand_messages_survive_a_join_and_a_leave() {
     tokio::task::LocalSet::new().run_until(scenario()).await;
 }
 

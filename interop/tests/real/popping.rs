@@ -50,7 +50,7 @@ async fn receive(consumer: &SimpleConsumer, count: usize, invisible: Duration) -
 }
 
 #[tokio::test]
-async fn everything_is_received_acknowledged_and_not_seen_again() {
+async fn a25_everything_is_received_acknowledged_and_not_seen_again() {
     if only_since_5("POP") {
         return;
     }

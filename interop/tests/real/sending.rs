@@ -126,7 +126,7 @@ async fn messages_come_when_they_are_due() {
 }
 
 #[tokio::test]
-async fn transactions_end_as_they_were_decided() {
+async fn a19_transactions_end_as_they_were_decided() {
     let (cluster, topic) = (cluster(), "transactions");
     cluster.create_topic(topic, 1).unwrap();
     let client = client_of(cluster).await;
@@ -232,7 +232,7 @@ async fn traces_are_read_by_mqadmin() {
 }
 
 #[tokio::test]
-async fn a_killed_master_fails_no_send() {
+async fn a3_a_killed_master_fails_no_send() {
     let mut cluster = Cluster::builder().brokers(2).start(&distribution()).unwrap();
     cluster.create_topic("two-masters", 4).unwrap();
     let client = client_of(&cluster).await;
