@@ -34,11 +34,10 @@ async fn stored_of_all(cluster: &Cluster) -> i64 {
     let report = client.shutdown(PATIENCE).await;
     assert!(report.is_clean(), "{report:?}");
     let stored = || cluster.stored("broker-a", "oneway", 4);
-    let mut last = -1;
     let settled = async || {
-        let before = std::mem::replace(&mut last, stored());
+        let before = stored();
         tokio::time::sleep(Duration::from_millis(300)).await;
-        before == last
+        before == stored()
     };
     eventually("nothing more is stored", settled).await;
     stored()
