@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// The judge of a load test: every message whose sending was acknowledged, and everything that each consumer saw.
@@ -98,6 +98,20 @@ impl Ledger {
         inversions.sum()
     }
 
+    /// The longest that any queue stood still between two messages since then.
+    pub fn longest_pause(&self, since: Instant) -> Duration {
+        let books = self.books();
+        let mut queues: BTreeMap<&str, Vec<Instant>> = BTreeMap::new();
+        for sighting in books.seen.values().flatten().filter(|sighting| sighting.at >= since) {
+            queues.entry(&sighting.queue).or_default().push(sighting.at);
+        }
+        let pauses = queues.into_values().filter_map(|mut moments| {
+            moments.sort_unstable();
+            moments.iter().zip(moments.iter().skip(1)).map(|(a, b)| b.duration_since(*a)).max()
+        });
+        pauses.max().unwrap_or_default()
+    }
+
     /// What the books say now.
     pub fn verdict(&self) -> Verdict {
         let books = self.books();
@@ -146,8 +160,6 @@ impl fmt::Display for Verdict {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -166,6 +178,8 @@ mod tests {
         let queues = ledger.queues_of("c", Instant::now() - Duration::from_secs(60));
         assert_eq!(queues, ["q0", "q1", "q2"].map(String::from).into());
         assert!(ledger.queues_of("c", Instant::now()).is_empty());
+        assert!(ledger.longest_pause(Instant::now()).is_zero());
+        assert!(!ledger.longest_pause(Instant::now() - Duration::from_secs(60)).is_zero());
         assert_eq!((ledger.distinct(), ledger.seen_by("c"), ledger.seen_by("d")), (4, 6, 0));
         assert_eq!(ledger.out_of_order(), 0);
         ledger.seen(3, "c", "q1");

@@ -13,6 +13,7 @@ mod jvm;
 mod ledger;
 mod member;
 mod peer;
+pub mod player;
 mod ports;
 mod process;
 pub mod scorecard;

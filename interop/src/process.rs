@@ -118,7 +118,7 @@ pub(crate) fn is_alive(id: u32) -> bool {
     send_signal(id, "-0")
 }
 
-fn send_signal(id: u32, signal: &str) -> bool {
+pub(crate) fn send_signal(id: u32, signal: &str) -> bool {
     let sent = Command::new("kill").args([signal, &id.to_string()]).stderr(Stdio::null()).status();
     sent.is_ok_and(|status| status.success())
 }

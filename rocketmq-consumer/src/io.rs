@@ -718,7 +718,8 @@ pub struct Leftovers {
     pub committed: bool,
     /// Messages that had been pulled and were not handed out. They will be pulled again by the next owner.
     pub undelivered: usize,
-    /// Messages that were handed out and did not come back in time. They will be delivered again.
+    /// Messages that were handed out and did not come back in time, or failed and no broker has confirmed in time to have them
+    /// back. They will be delivered again.
     pub unsettled: usize,
 }
 
@@ -727,7 +728,8 @@ pub struct Leftovers {
 pub struct CloseReport {
     /// Messages that had been pulled and were not handed out.
     pub undelivered: usize,
-    /// Messages that were handed out and did not come back in time.
+    /// Messages that were handed out and did not come back in time, or failed and no broker has confirmed in time to have them
+    /// back.
     pub unsettled: usize,
     /// Queues whose last offset no broker confirmed.
     pub uncommitted: usize,

@@ -29,8 +29,9 @@ cargo xtask fuzz [--seconds N] [TARGET…]
         runs fuzz targets on the stable toolchain, 60 s each unless told otherwise
 cargo xtask vectors --mutate
         flips one expected value for each file and kind of the golden vectors: each has to turn a test red
-cargo xtask scorecard ROW…
-        rows of the reliability scorecard, one JSON line each
+cargo xtask scorecard [--seed N] [--scale N] ROW…
+        rows of the reliability scorecard, one JSON line each (docs/scorecard.md); long ones take a quarter of their time, or,
+        with --scale 1, all of it
 cargo xtask ci [--full]
         what `.ci/run` calls: formatting, lints, documentation and `test`; with --full also `test --wide`, features, other
         targets, the oldest supported Rust and benchmarks that count

@@ -12,7 +12,7 @@ use super::{Broker, Cluster, Identity, PATIENCE, acl, controller, proxy, slave, 
 use crate::{
     Distribution, InteropError,
     distribution::cache,
-    jvm::{Program, prepare_home, write},
+    jvm::{MORE_OPTIONS, Program, prepare_home, write},
     ports::free_port,
     process::{Process, is_alive},
 };
@@ -23,6 +23,7 @@ use crate::{
 pub struct ClusterBuilder {
     brokers: u8,
     options: String,
+    java_options: String,
     pub(super) copies: Copies,
     pub(super) proxy: bool,
     pub(super) access_control: bool,
@@ -44,6 +45,7 @@ impl Default for ClusterBuilder {
         Self {
             brokers: 1,
             options: String::new(),
+            java_options: String::new(),
             copies: Copies::None,
             proxy: false,
             access_control: false,
@@ -63,6 +65,13 @@ impl ClusterBuilder {
     pub fn broker_option(mut self, line: &str) -> Self {
         self.options.push_str(line);
         self.options.push('\n');
+        self
+    }
+
+    /// An option of the JVM of every master: `-Dkey=value`.
+    pub fn broker_java_option(mut self, option: &str) -> Self {
+        self.java_options.push_str(option);
+        self.java_options.push('\n');
         self
     }
 
@@ -119,6 +128,8 @@ impl ClusterBuilder {
         if let Some(identity) = &self.identity {
             tls::prepare(&home, identity)?;
         }
+        let more = fs::read_to_string(home.join(MORE_OPTIONS)).unwrap_or_default();
+        write(&home, MORE_OPTIONS, &format!("{more}{}", self.java_options))?;
         cluster.prepare_broker(name, name, &options)
     }
 

@@ -63,12 +63,24 @@ pub(super) async fn pace<F>(per_second: u32, lasting: Duration, once: impl Fn() 
 where
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
+    let until = Instant::now() + lasting;
+    pace_while(per_second, || Instant::now() < until, once).await
+}
+
+/// Does something so many times a second as long as that is wanted, and times each.
+pub(super) async fn pace_while<F>(
+    per_second: u32,
+    wanted: impl Fn() -> bool,
+    once: impl Fn() -> F,
+) -> Timings
+where
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
     let timings = Arc::new(Mutex::new(Timings::default()));
     let mut under_way = JoinSet::new();
     let mut beat = interval(Duration::from_secs(1) / per_second);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let until = Instant::now() + lasting;
-    while Instant::now() < until {
+    while wanted() {
         beat.tick().await;
         let (one, timings) = (once(), Arc::clone(&timings));
         under_way.spawn(async move {

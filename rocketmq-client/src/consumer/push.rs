@@ -206,7 +206,8 @@ impl Closes for Running {
 pub struct ShutdownReport {
     /// Messages that had been pulled and no handler has seen. Another member pulls them again.
     pub undelivered: usize,
-    /// Messages whose handlers had not finished by the deadline. They are delivered again.
+    /// Messages whose handlers had not finished by the deadline, or that had failed and that no broker had confirmed to have back.
+    /// They are delivered again.
     pub unsettled: usize,
     /// Queues whose last offset no broker has confirmed: what was consumed of them since the last commit is delivered
     /// again.
