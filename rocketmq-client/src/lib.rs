@@ -89,7 +89,7 @@ pub use consumer::{
     LiteTopicConsumerBuilder, Mode, OffsetStore, Offsets, Ordered, OrderedOutcome, Outcome, Poison,
     PullCall, PullConsumer, PullConsumerBuilder, PullStatus, Pulled, PushConsumer,
     PushConsumerBuilder, QueueChanges, Received, ShutdownReport, SimpleConsumer,
-    SimpleConsumerBuilder, StartFrom, Unsettled, Verdict,
+    SimpleConsumerBuilder, StartFrom, UnreadableOffsets, Unsettled, Verdict,
 };
 pub use error::{BoxError, Error, ErrorKind};
 pub use events::{ClientEvent, Events};

@@ -50,7 +50,7 @@ pub use lite_pull::{LitePullConsumer, LitePullConsumerBuilder, LitePullStream, Q
 pub(crate) use lite_topics::LiteTopics;
 pub use lite_topics::{LiteStart, LiteTopicConsumer, LiteTopicConsumerBuilder};
 pub use mode::{Concurrent, Mode, Ordered};
-pub use offset_store::{FileOffsets, OffsetStore, Offsets};
+pub use offset_store::{FileOffsets, OffsetStore, Offsets, UnreadableOffsets};
 pub use outcome::{BatchOutcome, IntoOutcome, OrderedOutcome, Outcome, Verdict};
 pub use pull::{Damaged, PullCall, PullConsumer, PullConsumerBuilder, Pulled};
 pub use push::{PushConsumer, ShutdownReport};

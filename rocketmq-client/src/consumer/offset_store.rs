@@ -7,7 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rocketmq_protocol::body::{self, MessageQueueForC, OffsetFile, ResetOffsetBody};
+use rocketmq_protocol::body::{
+    self, DecodeOffsetFileError, MessageQueueForC, OffsetFile, ResetOffsetBody,
+};
 
 use crate::MessageQueue;
 
@@ -32,7 +34,8 @@ pub trait OffsetStore: Send + Sync + 'static {
     fn save(&self, offsets: &Offsets) -> io::Result<()>;
 }
 
-/// Offsets in a file: valid JSON, replaced as a whole, so that it is complete at whatever moment the process or the machine dies.
+/// Offsets in a file: valid JSON, replaced as a whole, so that it is complete at whatever moment the process or the machine dies. It has a
+/// checksum, and what does not match it is refused, with an [`UnreadableOffsets`] in the error.
 ///
 /// The first time, what a Java or a Go client has left beside it or [elsewhere](Self::import) is taken over.
 #[derive(Debug, Clone)]
@@ -41,8 +44,23 @@ pub struct FileOffsets {
     imports: Vec<PathBuf>,
 }
 
-/// The format of the file.
-const VERSION: u32 = 1;
+/// A file that is there and cannot be believed: another program's, cut, or damaged. Loading fails with an [`io::Error`] that holds it.
+#[derive(Debug, thiserror::Error)]
+#[error("offsets in {} that cannot be believed", path.display())]
+#[non_exhaustive]
+pub struct UnreadableOffsets {
+    /// The file.
+    pub path: PathBuf,
+    #[source]
+    cause: DecodeOffsetFileError,
+}
+
+impl UnreadableOffsets {
+    /// Whether it was a file of offsets, of which something has changed.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self.cause, DecodeOffsetFileError::Damaged)
+    }
+}
 
 impl FileOffsets {
     /// In this file. Its directories are made if need be.
@@ -74,13 +92,13 @@ impl FileOffsets {
 impl OffsetStore for FileOffsets {
     fn load(&self) -> io::Result<Offsets> {
         if let Some(bytes) = read(&self.path)? {
-            let file: OffsetFile =
-                body::decode(&bytes).map_err(|error| broken(&self.path, error))?;
-            if file.version != VERSION {
-                let text = format!("version {} is not known", file.version);
-                return Err(broken(&self.path, text));
+            let file = OffsetFile::decode(&bytes).map_err(|cause| unreadable(&self.path, cause))?;
+            let checked = file.is_checked();
+            let offsets = file.into_offsets().into_iter().map(named).collect();
+            if !checked {
+                self.save(&offsets)?;
             }
-            return Ok(file.offsets.into_iter().map(named).collect());
+            return Ok(offsets);
         }
         for path in &self.imports {
             let Some(bytes) = read(path)? else { continue };
@@ -104,7 +122,7 @@ impl OffsetStore for FileOffsets {
             queue_id: queue.queue_id,
             topic: queue.topic.to_string(),
         };
-        let file = OffsetFile { version: VERSION, offsets: offsets.iter().map(entry).collect() };
+        let file = OffsetFile::new(offsets.iter().map(entry).collect());
         replace(&self.path, &body::encode(&file))
     }
 }
@@ -134,8 +152,9 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn broken(path: &Path, cause: impl std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("{}: {cause}", path.display()))
+fn unreadable(path: &Path, cause: DecodeOffsetFileError) -> io::Error {
+    let error = UnreadableOffsets { path: path.to_owned(), cause };
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 fn named(entry: MessageQueueForC) -> (MessageQueue, i64) {
@@ -217,11 +236,50 @@ mod tests {
     #[test]
     fn f84_a_file_that_is_no_such_file_is_an_error_and_not_an_empty_one() {
         let scratch = Scratch::new("broken");
-        for text in ["", "{", "{\"version\":2,\"offsets\":[]}", "[]"] {
+        for text in ["", "{", "{}", "{\"version\":3,\"offsets\":[]}", "[]"] {
             let store = FileOffsets::new(scratch.file("positions.json", text));
             let error = store.load().unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{text}");
+            assert!(!typed(&error).is_damaged(), "{text}");
         }
+    }
+
+    fn typed(error: &io::Error) -> &UnreadableOffsets {
+        error.get_ref().and_then(|cause| cause.downcast_ref()).expect("a typed error")
+    }
+
+    #[test]
+    fn no_flipped_bit_makes_another_offset_of_one() {
+        let scratch = Scratch::new("flipped");
+        let path = scratch.0.join("positions.json");
+        let (store, saved) = (FileOffsets::new(&path), offsets(&[(0, 1_234), (1, i64::MAX)]));
+        store.save(&saved).unwrap();
+        let whole = fs::read(&path).unwrap();
+        let mut damaged = 0;
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &bytes).unwrap();
+            match store.load() {
+                Ok(loaded) => assert_eq!(loaded, saved, "{}", String::from_utf8_lossy(&bytes)),
+                Err(error) => damaged += usize::from(typed(&error).is_damaged()),
+            }
+            assert_eq!(fs::read(&path).unwrap(), bytes, "what is damaged is left as it is");
+        }
+        assert!(damaged > 0, "flipped digits leave valid JSON");
+    }
+
+    #[test]
+    fn a_file_without_a_checksum_is_read_once_and_written_with_one() {
+        const EARLIER: &str =
+            r#"{"version":1,"offsets":[{"brokerName":"b","offset":5,"queueId":0,"topic":"T"}]}"#;
+        let scratch = Scratch::new("earlier");
+        let path = scratch.file("positions.json", EARLIER);
+        let store = FileOffsets::new(&path);
+        assert_eq!(store.load().unwrap(), offsets(&[(0, 5)]));
+        let rewritten = fs::read_to_string(&path).unwrap();
+        fs::write(&path, rewritten.replace("\"offset\":5", "\"offset\":6")).unwrap();
+        assert!(typed(&store.load().unwrap_err()).is_damaged());
     }
 
     #[test]

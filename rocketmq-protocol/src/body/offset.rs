@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-use super::{DataVersion, QueueTable};
+use super::{DataVersion, DecodeBodyError, QueueTable, decode, encode};
 
 /// Where queues are to be read from now on (`ResetOffsetBody.java`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,12 +83,68 @@ pub struct DelayOffsetSerializeWrapper {
     pub offset_table: BTreeMap<i32, i64>,
 }
 
-/// The offsets that a consumer keeps by itself, in a file. Not one of upstream's: theirs are a
-/// [`ResetOffsetBody`], with keys that are no JSON.
+/// The offsets that a consumer keeps by itself, in a file, with a checksum: a digit that flips on a disk leaves valid JSON. Not one of
+/// upstream's: theirs are a [`ResetOffsetBody`], with keys that are no JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OffsetFile {
-    /// Of the format: 1.
-    pub version: u32,
-    /// In the order of the queues.
-    pub offsets: Vec<MessageQueueForC>,
+    version: u32,
+    /// CRC-32 of the offsets as [`encode`] writes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<u32>,
+    offsets: Vec<MessageQueueForC>,
+}
+
+/// A file that holds no offsets which can be believed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DecodeOffsetFileError {
+    /// Something else, or a part of a file of offsets.
+    #[error("no file of offsets")]
+    Foreign(#[source] DecodeBodyError),
+    /// Written by a later version, or by something else.
+    #[error("version {0} is not known")]
+    UnknownVersion(u32),
+    /// It is not what was written.
+    #[error("the checksum does not match")]
+    Damaged,
+}
+
+impl OffsetFile {
+    const VERSION: u32 = 2;
+    /// The same without a checksum.
+    const UNCHECKED: u32 = 1;
+
+    /// With these offsets, in the order of their queues.
+    pub fn new(offsets: Vec<MessageQueueForC>) -> Self {
+        Self { version: Self::VERSION, checksum: Some(checksum(&offsets)), offsets }
+    }
+
+    /// Reads what [`encode`] has written of it, and checks it.
+    ///
+    /// # Errors
+    ///
+    /// When it is something else, or damaged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeOffsetFileError> {
+        let file: Self = decode(bytes).map_err(DecodeOffsetFileError::Foreign)?;
+        match (file.version, file.checksum) {
+            (Self::VERSION, Some(sum)) if sum == checksum(&file.offsets) => Ok(file),
+            (Self::UNCHECKED, None) => Ok(file),
+            (Self::VERSION | Self::UNCHECKED, _) => Err(DecodeOffsetFileError::Damaged),
+            (version, _) => Err(DecodeOffsetFileError::UnknownVersion(version)),
+        }
+    }
+
+    /// Whether it has the checksum that earlier forms of the file had not.
+    pub fn is_checked(&self) -> bool {
+        self.checksum.is_some()
+    }
+
+    /// The offsets.
+    pub fn into_offsets(self) -> Vec<MessageQueueForC> {
+        self.offsets
+    }
+}
+
+fn checksum(offsets: &[MessageQueueForC]) -> u32 {
+    crc32fast::hash(&encode(&offsets))
 }
