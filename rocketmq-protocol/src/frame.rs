@@ -37,6 +37,23 @@ impl Default for FrameLimits {
     }
 }
 
+/// The bytes of the frame that `buffer` begins with, its length word included. `None`: its length word is not there yet.
+///
+/// # Errors
+///
+/// [`FrameError::Length`]: what follows cannot be told apart, so the connection has to be closed.
+pub fn length(buffer: &[u8], limits: &FrameLimits) -> Result<Option<usize>, FrameError> {
+    let Some(word) = buffer.first_chunk::<LENGTH_WORD>() else {
+        return Ok(None);
+    };
+    let length = i32::from_be_bytes(*word);
+    let limit = limits.frame.saturating_sub(LENGTH_WORD);
+    match usize::try_from(length) {
+        Ok(wanted) if (HEADER_WORD..=limit).contains(&wanted) => Ok(Some(LENGTH_WORD + wanted)),
+        _ => Err(FrameError::Length { length, limit }),
+    }
+}
+
 /// Takes the next whole frame off the front of `buffer`, without its length word. `None`: more bytes are needed.
 ///
 /// The length word is judged as soon as it is there, before the rest of the frame is awaited. Nothing is ever reserved by it:
@@ -46,20 +63,12 @@ impl Default for FrameLimits {
 ///
 /// [`FrameError::Length`]: what follows cannot be told apart, so the connection has to be closed. Nothing is consumed.
 pub fn split(buffer: &mut BytesMut, limits: &FrameLimits) -> Result<Option<Bytes>, FrameError> {
-    let Some(word) = buffer.first_chunk::<LENGTH_WORD>() else {
+    let Some(length) = length(buffer, limits)?.filter(|length| *length <= buffer.len()) else {
         return Ok(None);
     };
-    let length = i32::from_be_bytes(*word);
-    let limit = limits.frame.saturating_sub(LENGTH_WORD);
-    let wanted = match usize::try_from(length) {
-        Ok(wanted) if (HEADER_WORD..=limit).contains(&wanted) => wanted,
-        _ => return Err(FrameError::Length { length, limit }),
-    };
-    if buffer.len() < LENGTH_WORD + wanted {
-        return Ok(None);
-    }
-    buffer.advance(LENGTH_WORD);
-    Ok(Some(buffer.split_to(wanted).freeze()))
+    let mut frame = buffer.split_to(length).freeze();
+    frame.advance(LENGTH_WORD);
+    Ok(Some(frame))
 }
 
 #[cfg(test)]

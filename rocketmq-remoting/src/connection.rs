@@ -7,8 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::BytesMut;
-use rocketmq_protocol::{Command, frame};
+use rocketmq_protocol::Command;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     task::yield_now,
@@ -19,6 +18,7 @@ use tokio_util::io::poll_read_buf;
 use crate::{
     Channel, CloseReason, Config, RequestHandler, Tasks,
     inbound::Inbound,
+    input::Input,
     link::{Link, Waiter},
     liveness::Liveness,
     outbound::Flight,
@@ -28,9 +28,6 @@ use crate::{
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// What a read asks for. Larger frames get a buffer that grows with what has arrived of them.
-const READ: usize = 64 << 10;
-
 /// The owner of a socket. It does nothing until [`run`](Self::run) is polled.
 ///
 /// Most programs never see one: [`Remoting`](crate::Remoting) makes and runs them.
@@ -38,7 +35,7 @@ pub struct Connection {
     io: Box<dyn Io>,
     link: Arc<Link>,
     inbound: Arc<Inbound>,
-    input: BytesMut,
+    input: Input,
     flight: Flight,
     /// Bytes were given to `io` that it may still hold back.
     unflushed: bool,
@@ -76,7 +73,7 @@ impl Connection {
             io,
             inbound: Inbound::new(Arc::clone(&link), handler),
             link: Arc::clone(&link),
-            input: BytesMut::new(),
+            input: Input::default(),
             flight: Flight::default(),
             unflushed: false,
             write_first: false,
@@ -164,11 +161,8 @@ impl Connection {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.input.capacity() - self.input.len() < READ / 16 {
-            // Never more than what has come already, whatever the length word promises.
-            self.input.reserve(self.input.len().max(READ));
-        }
-        let read = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.input));
+        let room = self.input.room(&self.link.config.frame_limits);
+        let read = ready!(poll_read_buf(Pin::new(&mut self.io), cx, room));
         self.link.counters.reads.add(1);
         Poll::Ready(read)
     }
@@ -206,6 +200,7 @@ impl Connection {
 
     fn heard(&mut self, now: Instant, read: usize) -> Result<(), CloseReason> {
         self.link.counters.bytes_read.add(read as u64);
+        self.input.heard(read);
         let mut frames = 0;
         // What came before a bad frame is still delivered.
         let outcome = loop {
@@ -224,7 +219,7 @@ impl Connection {
     }
 
     fn next_command(&mut self) -> Result<Option<Command>, CloseReason> {
-        let frame = frame::split(&mut self.input, &self.link.config.frame_limits);
+        let frame = self.input.next_frame(&self.link.config.frame_limits);
         let Some(frame) = frame.map_err(CloseReason::Frame)? else { return Ok(None) };
         Command::decode(frame).map(Some).map_err(CloseReason::Decode)
     }

@@ -14,6 +14,7 @@ mod dial;
 mod error;
 mod hook;
 mod inbound;
+mod input;
 mod link;
 mod liveness;
 mod mailbox;
