@@ -7,12 +7,12 @@
 use std::{
     alloc::System,
     env,
-    error::Error,
     hint::black_box,
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
+use rocketmq_benches::report::{Outcome, at_most, figure, verdict};
 use rocketmq_protocol::{
     Command, Flags, FrameLimits, Head, Serialization, Text,
     code::{LanguageCode, RequestCode, ResponseCode},
@@ -33,8 +33,6 @@ const ROUNDS: usize = 7;
 const PER_ROUND: Duration = Duration::from_millis(60);
 const PULL: usize = 32;
 const BODY: usize = 1 << 10;
-
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// One thing that is measured, and what it may allocate.
 struct Row<'a> {
@@ -109,17 +107,16 @@ fn measure_all<const N: usize>(rows: &mut [Row<'_>; N]) -> Outcome {
     for (row, nanos) in rows.iter_mut().zip(&best) {
         let allocated = allocations(row)?;
         let Row { id, name, .. } = row;
-        println!("{id:<7} {name:<30} {nanos:>9.1} ns  {allocated} allocations");
-        if allocated > row.allocations {
-            return Err(format!("{id}: {} allocations are allowed", row.allocations).into());
-        }
+        figure(id, &format!("ns to {name}"), format_args!("{nanos:.1}"));
+        at_most(id, "allocations", allocated as f64, row.allocations as f64);
     }
     let nanos = |id| rows.iter().zip(&best).find(|(row, _)| row.id == id).map(|(_, nanos)| *nanos);
     let copy = nanos("copy").ok_or("no copy")?;
     for id in ["M5", "M5-crc"] {
-        println!("{id}: {:.2} × a copy", nanos(id).ok_or("no such row")? / copy);
+        let of_a_copy = nanos(id).ok_or("no such row")? / copy;
+        figure(id, "of a copy's time", format_args!("{of_a_copy:.2}"));
     }
-    Ok(())
+    verdict()
 }
 
 /// The best of several rounds of each row, in nanoseconds an operation. Rows take turns, so that all share the machine's moods.

@@ -29,6 +29,7 @@ use std::{
 use bytes::{Buf, BytesMut};
 use rocketmq_benches::{
     cpu::process_time,
+    report::figure,
     responder::{self, OPAQUE},
     server::serve_if_asked,
 };
@@ -71,7 +72,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if callers.is_empty() {
         callers = vec![1, 64, 256];
     }
-    println!("callers | way | CPU µs/request | requests/s | writes/request");
     for callers in callers {
         let mut samples: [Vec<Sample>; WAYS.len()] = Default::default();
         for _ in 0..ROUNDS {
@@ -82,10 +82,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         for (samples, (_, _, name)) in samples.iter_mut().zip(WAYS) {
             samples.sort_by(|a, b| a.cpu_micros.total_cmp(&b.cpu_micros));
             let (low, median, high) = (samples[0], samples[ROUNDS / 2], samples[ROUNDS - 1]);
-            println!(
-                "{callers} | {name} | {:.2} ({:.2}–{:.2}) | {:.0} | {:.3}",
-                median.cpu_micros, low.cpu_micros, high.cpu_micros, median.rate, median.writes
-            );
+            let row = format!("{callers} callers, {name}");
+            figure(&row, "µs of CPU a request", format_args!("{:.2}", median.cpu_micros));
+            figure(&row, "µs at least", format_args!("{:.2}", low.cpu_micros));
+            figure(&row, "µs at most", format_args!("{:.2}", high.cpu_micros));
+            figure(&row, "requests a second", median.rate.round());
+            figure(&row, "writes a request", format_args!("{:.3}", median.writes));
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use rocketmq_benches::{
     cluster::{self, Shape},
     cpu::process_time,
     instructions,
-    report::{Outcome, at_most, figure},
+    report::{Outcome, at_most, figure, verdict},
     server::{Server, serve_if_asked},
 };
 use rocketmq_client::{Client, Message, Producer};
@@ -45,7 +45,7 @@ fn main() -> Outcome {
             figure(row, "instructions a message", instructions.round());
         }
     }
-    Ok(())
+    verdict()
 }
 
 async fn measure(row: &str, count: u64, allowed: f64) -> Outcome {
@@ -59,7 +59,8 @@ async fn measure(row: &str, count: u64, allowed: f64) -> Outcome {
     figure(row, "µs of CPU a message", of_one(cpu.as_secs_f64() * 1e6));
     figure(row, "messages a second", (count as f64 / seconds).round());
     let allocations = (change.allocations + change.reallocations) as f64;
-    at_most(row, "allocations a message", of_one(allocations), allowed)
+    at_most(row, "allocations a message", of_one(allocations), allowed);
+    Ok(())
 }
 
 async fn producer() -> Outcome<(Server, Producer)> {

@@ -15,7 +15,12 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use rocketmq_benches::{cpu::process_time, responder, server::serve_if_asked};
+use rocketmq_benches::{
+    cpu::process_time,
+    report::{Outcome, at_most, figure, verdict, wanted},
+    responder,
+    server::serve_if_asked,
+};
 use rocketmq_protocol::{Command, Serialization, header::UnregisterClientRequestHeader};
 use rocketmq_remoting::{
     Channel, Config, Connection, Io, Mailbox, NoRequests, Remoting, Tasks, TcpConnector,
@@ -38,7 +43,6 @@ const EVERY: usize = 8;
 const PER_ROUND: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(30);
 
-type Outcome = Result<(), Box<dyn Error>>;
 type Row = fn(SocketAddr) -> Outcome;
 
 fn main() -> Outcome {
@@ -62,7 +66,7 @@ fn main() -> Outcome {
             row(address)?;
         }
     }
-    Ok(())
+    verdict()
 }
 
 /// R1: one caller.
@@ -73,14 +77,11 @@ fn one_caller(address: SocketAddr) -> Outcome {
         ours.push(single().block_on(callers(address, 1, BODY))?);
     }
     let (ours, limit) = (ours.median(), limit.median());
-    println!(
-        "R1 1 caller: p50 {:.1} µs, limit {:.1} µs, difference {:.1} µs (at most 4); CPU {:.2} µs, {:.2} of the limit (at most 1.2)",
-        ours.p50,
-        limit.p50,
-        ours.p50 - limit.p50,
-        ours.cpu,
-        ours.cpu / limit.cpu,
-    );
+    let row = "R1 1 caller";
+    figure(row, "µs of latency, median", two(ours.p50));
+    wanted(row, "µs above the limit's", two(ours.p50 - limit.p50), "at most 4");
+    figure(row, "µs of CPU", two(ours.cpu));
+    wanted(row, "of the limit's CPU", two(ours.cpu / limit.cpu), "at most 1.2");
     Ok(())
 }
 
@@ -93,34 +94,31 @@ fn many_callers(address: SocketAddr) -> Outcome {
             ours.push(single().block_on(callers(address, count, BODY))?);
         }
         let (ours, limit) = (ours.median(), limit.median());
-        println!(
-            "R2 {count} callers: CPU {:.2} µs a request, {:.2} of the limit (at most 1.8); {:.0} requests/s; {:.4} writes, {:.4} reads a request (at most 0.03 each)",
-            ours.cpu,
-            ours.cpu / limit.cpu,
-            ours.per_second,
-            ours.writes,
-            ours.reads,
-        );
+        let row = format!("R2 {count} callers");
+        figure(&row, "µs of CPU a request", two(ours.cpu));
+        wanted(&row, "of the limit's CPU", two(ours.cpu / limit.cpu), "at most 1.8");
+        figure(&row, "requests a second", ours.per_second.round());
+        let a_request = |calls: f64| format!("{calls:.4}");
+        wanted(&row, "writes a request", a_request(ours.writes), "at most 0.03");
+        wanted(&row, "reads a request", a_request(ours.reads), "at most 0.03");
     }
     Ok(())
 }
 
 /// R3: the default runtime against a single thread.
 fn two_workers(address: SocketAddr) -> Outcome {
-    let (mut one, mut two) = (Samples::default(), Samples::default());
+    let (mut one, mut pair) = (Samples::default(), Samples::default());
     for _ in 0..ROUNDS {
         one.push(single().block_on(callers(address, 256, BODY))?);
         let workers =
             runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        two.push(workers.block_on(callers(address, 256, BODY))?);
+        pair.push(workers.block_on(callers(address, 256, BODY))?);
     }
-    let (one, two) = (one.median(), two.median());
-    println!(
-        "R3 256 callers on 2 workers: CPU {:.2} µs a request, {:.2} of one thread's (at most 1.5); {:.0} requests/s",
-        two.cpu,
-        two.cpu / one.cpu,
-        two.per_second,
-    );
+    let (one, pair) = (one.median(), pair.median());
+    let row = "R3 256 callers on 2 workers";
+    figure(row, "µs of CPU a request", two(pair.cpu));
+    wanted(row, "of one thread's CPU", two(pair.cpu / one.cpu), "at most 1.5");
+    figure(row, "requests a second", pair.per_second.round());
     Ok(())
 }
 
@@ -144,12 +142,10 @@ fn oneway(address: SocketAddr) -> Outcome {
         })?);
     }
     let ours = samples.median();
-    println!(
-        "R4 oneway 1 KiB: CPU {:.2} µs a message (at most 0.8); {:.0} frames a write (at least 32); {:.0} messages/s",
-        ours.cpu,
-        1.0 / ours.writes,
-        ours.per_second,
-    );
+    let row = "R4 one-way, 1 KiB";
+    wanted(row, "µs of CPU a message", two(ours.cpu), "at most 0.8");
+    wanted(row, "frames a write", (1.0 / ours.writes).round(), "at least 32");
+    figure(row, "messages a second", ours.per_second.round());
     Ok(())
 }
 
@@ -163,12 +159,14 @@ fn bodies(address: SocketAddr) -> Outcome {
         }
         let (ours, limit) = (ours.median(), limit.median());
         let gigabytes = |sample: &Sample| sample.per_second * size as f64 / 1e9;
-        println!(
-            "R5 {size} B: {:.2} GB/s, {:.2} of the limit{}",
-            gigabytes(&ours),
-            gigabytes(&ours) / gigabytes(&limit),
-            if size >= 64 << 10 { " (at least 0.85)" } else { "" },
-        );
+        let row = format!("R5 {size} B");
+        figure(&row, "GB a second", two(gigabytes(&ours)));
+        let of_the_limit = two(gigabytes(&ours) / gigabytes(&limit));
+        if size < 64 << 10 {
+            figure(&row, "of the limit", of_the_limit);
+        } else {
+            wanted(&row, "of the limit", of_the_limit, "at least 0.85");
+        }
     }
     Ok(())
 }
@@ -193,16 +191,18 @@ fn waiting(_: SocketAddr) -> Outcome {
         let before = process_time()?;
         let idle = Instant::now();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let quiet = process_time()?.saturating_sub(before).as_secs_f64() / idle.elapsed().as_secs_f64();
+        let quiet =
+            process_time()?.saturating_sub(before).as_secs_f64() / idle.elapsed().as_secs_f64();
         let before = process_time()?;
         for _ in 0..CALLS {
             drop(mailbox.recv().await);
         }
         let expiring = process_time()?.saturating_sub(before);
-        println!(
-            "R6 {CALLS} waiting calls: {:.0} B each (at most 300); {:.2} % of a core while they wait; {:.1} ms of CPU to expire all (at most 5)",
-            held / CALLS as f64, quiet * 100.0, expiring.as_secs_f64() * 1e3,
-        );
+        let row = format!("R6 {CALLS} waiting calls");
+        at_most(&row, "bytes each", held / CALLS as f64, 300.0);
+        figure(&row, "% of a core while they wait", two(quiet * 100.0));
+        let expiring = two(expiring.as_secs_f64() * 1e3);
+        wanted(&row, "ms of CPU to expire all", expiring, "at most 5");
         Ok(())
     })
 }
@@ -234,10 +234,8 @@ fn slow_reader(_: SocketAddr) -> Outcome {
         let held = (change.bytes_allocated - change.bytes_deallocated) as f64;
         // Each of those who wait holds the one body that it wants to send.
         let waiting = (64 * (64 << 10)) as f64;
-        println!(
-            "R7 slow reader: {:.1} MiB held beside what waiting senders hold, {:.3} of the cap of {} MiB (within 5 %)",
-            (held - waiting) / f64::from(1 << 20), (held - waiting) / CAP as f64, CAP >> 20,
-        );
+        // Beside what waiting senders hold.
+        at_most("R7 slow reader", "of the cap is held", (held - waiting) / CAP as f64, 1.05);
         senders.shutdown().await;
         tasks.stop();
         tasks.stopped().await;
@@ -257,7 +255,7 @@ fn allocations(address: SocketAddr) -> Outcome {
             run(&channel, count, REQUESTS, &body).await?;
             let change = region.change();
             let of_request = (change.allocations + change.reallocations) as f64 / REQUESTS as f64;
-            println!("R8 {count} callers: {of_request:.2} allocations a request (at most 2)");
+            at_most(&format!("R8 {count} callers"), "allocations a request", of_request, 2.0);
             Outcome::Ok(())
         })?;
     }
@@ -453,6 +451,10 @@ fn request() -> UnregisterClientRequestHeader {
 
 fn deadline() -> tokio::time::Instant {
     tokio::time::Instant::now() + PATIENCE
+}
+
+fn two(figure: f64) -> String {
+    format!("{figure:.2}")
 }
 
 fn single() -> runtime::Runtime {
