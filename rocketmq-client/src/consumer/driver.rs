@@ -112,7 +112,7 @@ enum Wake {
     Pulled(PullToken, Result<Reply, CallError>),
     News(News),
     Asked(Request),
-    /// The workers run dry, or time has come.
+    /// The workers run dry, or something has ended without a word.
     Look,
     Time,
 }
@@ -170,8 +170,9 @@ impl<P: Portion> Driver<P> {
             timeout = timeout.into_iter().chain([throttle.next()]).min();
         }
         tokio::select! {
-            Some(Ok(finished)) = self.questions.join_next(), if !self.questions.is_empty() => {
-                Wake::Finished(finished)
+            // One that was cancelled says nothing, but others may have finished behind it.
+            Some(finished) = self.questions.join_next(), if !self.questions.is_empty() => {
+                finished.map_or(Wake::Look, Wake::Finished)
             }
             (pull, answer) = self.mailbox.recv() => Wake::Pulled(pull, answer),
             news = self.signals.next() => Wake::News(news),

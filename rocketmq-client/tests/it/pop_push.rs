@@ -11,8 +11,9 @@ use rocketmq_client::{
 };
 use rocketmq_mock::{Fault, MockCluster};
 use rocketmq_protocol::code::RequestCode;
+use tokio::time::Instant;
 
-use crate::{PATIENCE, client_of, eventually};
+use crate::{PATIENCE, client_of, eventually, name_servers::in_memory};
 
 /// How often each body was seen, with the count of its redeliveries that was highest.
 #[derive(Clone, Default)]
@@ -90,6 +91,25 @@ async fn everything_is_popped_consumed_and_acknowledged() {
     });
     assert!(!pulled_topic, "only the retry topic is pulled");
     assert!(cluster.count(RequestCode::BATCH_ACK_MESSAGE) > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pops_that_are_given_up_do_not_keep_others_waiting() {
+    let (cluster, pipes) = in_memory(MockCluster::builder().topic("t", 4)).await;
+    cluster.set_pop_mode("t", "g", true);
+    let client =
+        Client::builder(cluster.name_server_list()).connector(pipes).connect().await.unwrap();
+    send(&client, 0..20).await;
+    let seen = Seen::default();
+    let consumer = consume(&client, &seen, |_| Outcome::Ack).await;
+    eventually("20 are seen, and acknowledged", || async {
+        seen.distinct() == 20 && cluster.popped("broker-a", "g") == 0
+    })
+    .await;
+    let began = Instant::now();
+    consumer.shutdown(PATIENCE).await;
+    // Brokers answer at once. Whoever does not notice waits for its own timers, of 3 s or more.
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
