@@ -10,12 +10,13 @@ use std::{
 use bytes::BytesMut;
 use rocketmq_protocol::{
     Command, FrameLimits, Serialization,
-    body::{self, GetConsumerStatusBody, QueueTable, TopicRouteData},
+    body::{self, GetConsumerStatusBody, QueueTable, TopicConfigSerializeWrapper, TopicRouteData},
     code::{RequestCode, ResponseCode},
     frame,
     header::{
-        CreateTopicRequestHeader, GetBrokerClusterInfoRequestHeader,
-        GetConsumerStatusRequestHeader, GetMaxOffsetRequestHeader, GetRouteInfoRequestHeader,
+        CreateTopicRequestHeader, GetAllTopicConfigRequestHeader,
+        GetBrokerClusterInfoRequestHeader, GetConsumerStatusRequestHeader,
+        GetMaxOffsetRequestHeader, GetRouteInfoRequestHeader,
         InvokeBrokerToGetConsumerStatusRequestHeader, OffsetResponseHeader,
         QueryConsumerOffsetRequestHeader, TopicFields,
     },
@@ -53,6 +54,14 @@ pub(crate) fn create_topic(broker: &str, topic: &str, queues: u16) -> bool {
         shared: TopicFields::default(),
     });
     ask(broker, &request).is_some_and(|answer| answer.response_code() == ResponseCode::SUCCESS)
+}
+
+/// Whether a broker knows a topic.
+pub(crate) fn has_topic(broker: &str, topic: &str) -> bool {
+    let answer = ask(broker, &Command::request(&GetAllTopicConfigRequestHeader::default()));
+    let topics =
+        answer.and_then(|answer| body::decode::<TopicConfigSerializeWrapper>(&answer.body).ok());
+    topics.is_some_and(|topics| topics.topic_config_table.contains_key(topic))
 }
 
 /// How many messages a broker has in the queues of a topic.

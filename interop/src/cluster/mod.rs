@@ -174,6 +174,11 @@ impl Cluster {
         Ok(())
     }
 
+    /// Whether a broker, a master or a slave, knows a topic.
+    pub fn has_topic(&self, broker: &str, topic: &str) -> bool {
+        self.broker_address(broker).is_some_and(|address| admin::has_topic(&address, topic))
+    }
+
     /// How many messages a broker, a master or a slave, has stored in the queues of a topic.
     pub fn stored(&self, broker: &str, topic: &str, queues: u16) -> i64 {
         self.broker_address(broker).map_or(0, |address| admin::stored(&address, topic, queues))

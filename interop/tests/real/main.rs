@@ -19,6 +19,7 @@ mod pulling;
 mod retrying;
 mod security;
 mod sending;
+mod slaves;
 mod traffic;
 mod wide;
 
