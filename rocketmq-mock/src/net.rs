@@ -253,6 +253,8 @@ async fn read(
         while let Some(frame) =
             frame::split(&mut buffer, &FrameLimits::default()).map_err(io::Error::other)?
         {
+            // Requests are logged, and messages stored: they are not to keep everything that was read with them.
+            let frame = Bytes::copy_from_slice(&frame);
             // A frame that cannot be read closes the connection, as at a real server.
             let request = Command::decode(frame).map_err(io::Error::other)?;
             if request.is_response() {

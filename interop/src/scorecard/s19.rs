@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const CYCLES: usize = 500;
 /// Cycles before those that count: by then everything is made that is made once, and the mock, whose memory is this process's too,
 /// has as many requests in its log as it keeps.
-const CYCLES_BEFORE: usize = 500;
+const CYCLES_BEFORE: usize = 1_000;
 const MANY: usize = usize::MAX;
 
 type Case = for<'a> fn(&'a MockCluster) -> Pin<Box<dyn Future<Output = Option<()>> + 'a>>;
@@ -211,7 +211,8 @@ async fn cycles(trial: &mut Trial) {
     settled(|| open_files() <= files).await;
     trial.at_most("files_left", open_files() as f64 - files as f64, 0.0);
     let grown = (resident_mib() - memory) * 1_024.0 / CYCLES as f64;
-    trial.at_most("memory_growth_kib_per_cycle", grown, 20.0);
+    // The mock stores a message a cycle, about one KiB; the allocator does not return all that is freed.
+    trial.at_most("memory_growth_kib_per_cycle", grown, 8.0);
 }
 
 async fn cycle(cluster: &MockCluster) -> Option<()> {

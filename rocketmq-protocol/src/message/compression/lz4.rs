@@ -104,7 +104,9 @@ impl<'a> Frame<'a> {
         let end = output.bytes.len();
         // No more than the block can give, nor than there is room for: a byte beyond tells that it is too much.
         let most = self.block_max.min(block.len().saturating_mul(RATIO_MAX));
-        output.bytes.resize(end + most.min(output.room() + 1), 0);
+        let place = most.min(output.room() + 1);
+        output.reserve(place);
+        output.bytes.resize(end + place, 0);
         let (done, place) = output.bytes.split_at_mut(end);
         let back = if self.independent { end } else { start.max(end.saturating_sub(WINDOW)) };
         let dictionary = done.get(back..).unwrap_or_default();

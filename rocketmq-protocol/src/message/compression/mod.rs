@@ -194,8 +194,18 @@ impl Inflated {
         if bytes.len() > self.room() {
             return Err(self.too_large());
         }
+        self.reserve(bytes.len());
         self.bytes.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Grows by doubling as long as that is allowed: a `Vec` by itself would go on to twice the limit for the byte that is too much.
+    fn reserve(&mut self, more: usize) {
+        let (capacity, wanted) = (self.bytes.capacity(), self.bytes.len().saturating_add(more));
+        if wanted > capacity {
+            let doubled = capacity.saturating_mul(2).min(self.limit.saturating_add(1));
+            self.bytes.reserve_exact(doubled.max(wanted) - self.bytes.len());
+        }
     }
 
     #[cfg(any(feature = "zlib", feature = "zstd"))]
@@ -203,7 +213,14 @@ impl Inflated {
         // One byte more than allowed, so that too much can be told from exactly enough.
         let mut capped = reader.take(self.room() as u64 + 1);
         let damaged = |source| BodyError::Damaged { compression, source };
-        capped.read_to_end(&mut self.bytes).map_err(damaged)?;
+        while capped.limit() > 0 {
+            self.reserve(1);
+            let place = self.bytes.capacity() - self.bytes.len();
+            let mut part = capped.by_ref().take(place as u64);
+            if part.read_to_end(&mut self.bytes).map_err(damaged)? < place {
+                break;
+            }
+        }
         self.check()
     }
 
@@ -294,6 +311,20 @@ mod tests {
             assert!(packed.len() < plain.len());
             let read = decompress(compression, &packed, &BodyLimits::default()).unwrap();
             assert_eq!(read, plain, "{compression:?}");
+        }
+    }
+
+    #[test]
+    #[cfg(all(feature = "zlib", feature = "lz4", feature = "zstd"))]
+    fn a_bomb_takes_no_more_than_is_allowed_for_it() {
+        for compression in ALL {
+            let packed = compress(compression, &vec![b'.'; 4 << 20], 5).unwrap();
+            let limits = BodyLimits { inflated: 1 << 20, ..BodyLimits::default() };
+            let mut output = Inflated::new(packed.len(), &limits);
+            let error = inflate(compression, &packed, &mut output).unwrap_err();
+            assert!(matches!(error, BodyError::TooLarge { .. }), "{error}");
+            let (taken, limit) = (output.bytes.capacity(), output.limit);
+            assert!(taken <= limit + 1, "{compression:?}: {taken} of {limit}");
         }
     }
 
