@@ -378,7 +378,8 @@ impl<P: Portion> Driver<P> {
 
     fn event(&mut self, event: Event) {
         match &event {
-            Event::Revoking { epoch, .. } => {
+            // What waits for workers is of no use any more.
+            Event::Revoking { epoch, .. } | Event::Moved { before: epoch, .. } => {
                 let of_it = |it: &P| it.deliveries().any(|delivery| delivery.id().epoch == *epoch);
                 let returned = self.work.withdraw(of_it);
                 let outcome = Outcome::Returned;

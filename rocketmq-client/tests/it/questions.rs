@@ -1,7 +1,7 @@
 //! What brokers ask consumers on behalf of operators.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -20,6 +20,7 @@ use rocketmq_protocol::{
     },
     message::encode_message,
 };
+use tokio::sync::Semaphore;
 
 use crate::{PATIENCE, client_of, eventually};
 
@@ -189,26 +190,65 @@ fn crc(bytes: &[u8]) -> u32 {
     !crc & 0x7fff_ffff
 }
 
+/// Has the broker move the group's queue there.
+fn reset(cluster: &MockCluster, to: i64) {
+    let queue = MessageQueue { broker_name: "broker-a".into(), queue_id: 0, topic: "t".into() };
+    let offset_table: QueueTable<i64> = [(queue, to)].into_iter().collect();
+    let header = ResetOffsetRequestHeader {
+        group: "g".into(),
+        topic: "t".into(),
+        is_force: true,
+        ..Default::default()
+    };
+    let bytes = body::encode(&ResetOffsetBody { offset_table });
+    let mut command = Command::default().with_header(&header).with_body(bytes).oneway();
+    command.code = RequestCode::RESET_CONSUMER_CLIENT_OFFSET.0;
+    cluster.send_to_clients("broker-a", &command);
+}
+
 #[tokio::test]
 async fn a18_f80_a_reset_moves_the_consumer_and_old_results_count_for_nothing() {
     let (cluster, client) = cluster_with(10).await;
     let (consumer, count) = counting(&client).await;
     seen(&count, 10).await;
     for (to, expected) in [(4, 16), (9, 17)] {
-        let queue = MessageQueue { broker_name: "broker-a".into(), queue_id: 0, topic: "t".into() };
-        let offset_table: QueueTable<i64> = [(queue, to)].into_iter().collect();
-        let header = ResetOffsetRequestHeader {
-            group: "g".into(),
-            topic: "t".into(),
-            is_force: true,
-            ..Default::default()
-        };
-        let bytes = body::encode(&ResetOffsetBody { offset_table });
-        let mut command = Command::default().with_header(&header).with_body(bytes).oneway();
-        command.code = RequestCode::RESET_CONSUMER_CLIENT_OFFSET.0;
-        cluster.send_to_clients("broker-a", &command);
+        reset(&cluster, to);
         seen(&count, expected).await;
     }
+    consumer.shutdown(PATIENCE).await;
+    assert_eq!(cluster.stored_offset("broker-a", "g", "t", 0), Some(10));
+}
+
+#[tokio::test]
+async fn a18_what_a_reset_passes_over_is_not_handed_to_handlers() {
+    let (cluster, client) = cluster_with(10).await;
+    let (bodies, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Semaphore::new(0)));
+    let (noted, entered) = (Arc::clone(&bodies), Arc::clone(&gate));
+    let consumer = client.push_consumer("g").subscribe("t", "*").start_from(StartFrom::First);
+    let consumer = consumer.concurrency(1).start(move |delivery: Delivery| {
+        noted.lock().unwrap().push(String::from_utf8(delivery.body().to_vec()).unwrap());
+        let gate = Arc::clone(&entered);
+        async move { gate.acquire().await.unwrap().forget() }
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("one is with the handler, others wait", || async {
+        let held = consumer.snapshot().await.unwrap();
+        held.queues.iter().any(|queue| queue.cached_messages == 10)
+            && !bodies.lock().unwrap().is_empty()
+    })
+    .await;
+    reset(&cluster, 8);
+    eventually("the queue has moved", || async {
+        let held = consumer.snapshot().await.unwrap();
+        held.queues.iter().any(|queue| queue.cached_messages == 2)
+    })
+    .await;
+    gate.add_permits(100);
+    eventually("the last is seen", || async {
+        bodies.lock().unwrap().last().is_some_and(|last| last == "9")
+    })
+    .await;
+    assert_eq!(*bodies.lock().unwrap(), ["0", "8", "9"]);
     consumer.shutdown(PATIENCE).await;
     assert_eq!(cluster.stored_offset("broker-a", "g", "t", 0), Some(10));
 }
