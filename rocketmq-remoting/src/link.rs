@@ -218,7 +218,7 @@ impl Link {
             _ => form_for(R::CODE, form),
         };
         let purpose = if expects_answer { Purpose::Call(opaque) } else { Purpose::Oneway };
-        let queued = state.queue(purpose, &body, admission, |body_len, buffer| match &mut hooked {
+        let queued = state.queue(purpose, body, admission, |body_len, buffer| match &mut hooked {
             None => encode_head(&head, request, &[], body_len, form, buffer),
             Some(command) => {
                 (command.opaque, command.flags) = (head.opaque, head.flags);
