@@ -1,17 +1,23 @@
-//! `cargo xtask bench`: every benchmark, or the instructions of those that count.
+//! `cargo xtask bench`: every benchmark, or the instructions of those that count; other clients are in [`peers`].
 
 use std::{fs, process::Command};
 
-use crate::shell::{Arguments, Outcome, cargo, errors, is_ci, left_out, root, step, succeeds};
+use crate::{
+    peers,
+    shell::{Arguments, Outcome, cargo, errors, is_ci, left_out, root, step, succeeds},
+};
 
 const BENCHMARKS: [&str; 7] =
     ["codec", "flush", "remoting", "producing", "consuming", "queues", "scale"];
 
 pub(crate) fn run(mut arguments: Arguments) -> Outcome {
-    let gates = arguments.flag("--gates");
+    let (gates, peers) = (arguments.flag("--gates"), arguments.flag("--peers"));
     arguments.none()?;
     if gates {
         return instructions();
+    }
+    if peers {
+        return peers::run();
     }
     let mut failed = Vec::new();
     for name in BENCHMARKS {
@@ -30,7 +36,7 @@ const LIMITS: &str = "benches/instructions.txt";
 const TOLERANCE: u64 = 2;
 
 /// Instructions an operation, from two runs of which one does twice as much, so that starting the program does not count.
-fn instructions() -> Outcome {
+pub(crate) fn instructions() -> Outcome {
     if !succeeds(Command::new("valgrind").arg("--version")) {
         return left_out("instruction counts", "valgrind is not installed", is_ci());
     }

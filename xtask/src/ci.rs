@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: what has to pass before a change lands.
 
 use crate::{
+    bench,
     shell::{Arguments, Outcome, cargo, left_out, root, step, succeeds},
     test,
 };
@@ -83,10 +84,12 @@ fn other_targets() -> Outcome {
     Ok(())
 }
 
-/// What benchmarks count, other than what they time, is the same on every machine: they fail where something allocates that must not.
+/// What benchmarks count, other than what they time, is the same on every machine: they fail where something allocates that must
+/// not, or takes more instructions than before.
 fn counts() -> Outcome {
     let run = ["run", "--quiet", "--release", "--package", "rocketmq-benches", "--bin", "codec"];
-    step("benchmarks that count", &mut cargo(&run))
+    step("benchmarks that count", &mut cargo(&run))?;
+    bench::instructions()
 }
 
 /// The libraries compile with the oldest Rust that the manifest promises.

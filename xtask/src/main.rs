@@ -4,6 +4,7 @@ mod bench;
 mod broker;
 mod ci;
 mod fuzz;
+mod peers;
 mod scorecard;
 mod shell;
 mod test;
@@ -22,9 +23,9 @@ cargo xtask test --version V [--wide] [WORD…]
         the tests on real servers of that release alone, those whose names contain one of the words
 cargo xtask broker [--version V] [--brokers N]
         a real name server and brokers on free ports of the loopback, until Ctrl-C
-cargo xtask bench [--gates]
+cargo xtask bench [--gates | --peers]
         every benchmark, one after the other; with --gates the instructions of the codec, by valgrind: an error if they are
-        more than 2 % above benches/instructions.txt
+        more than 2 % above benches/instructions.txt; with --peers the codec beside those of rocketmq-rust and of Java
 cargo xtask fuzz [--seconds N] [TARGET…]
         runs fuzz targets on the stable toolchain, 60 s each unless told otherwise
 cargo xtask vectors --mutate

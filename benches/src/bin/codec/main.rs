@@ -2,26 +2,35 @@
 //!
 //! `codec` prints nanoseconds and allocations an operation, the best of several interleaved rounds, and fails when something
 //! allocates that must not. `codec --times ROW N` runs one row N times and prints nothing, for tools that count instructions
-//! (`cargo xtask bench --gates`).
+//! (`cargo xtask bench --gates`). `codec --inputs DIRECTORY` writes what the rows read, for other clients, and `codec --serve` reads
+//! lines `ROW N` and prints the nanoseconds of CPU time that each took (`cargo xtask bench --peers`).
+
+mod curve;
+mod inputs;
 
 use std::{
     alloc::System,
     env,
     hint::black_box,
+    io,
+    path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
-use rocketmq_benches::report::{Outcome, at_most, figure, verdict};
+use inputs::{PULL, answer, properties, pull, send_header};
+use rocketmq_benches::{
+    cpu,
+    report::{Outcome, at_most, figure, verdict},
+};
 use rocketmq_protocol::{
-    Command, Flags, FrameLimits, Head, Serialization, Text,
-    code::{LanguageCode, RequestCode, ResponseCode},
-    encode_head, frame,
+    Command, Flags, Head, Serialization,
+    body::SubscriptionData,
+    code::{LanguageCode, RequestCode},
+    encode_head,
     header::{SendMessageRequestHeaderV2, SendMessageResponseHeader},
-    message::{
-        MessageExt, Properties, PropertiesWriter, SysFlag, decode_messages, encode_message,
-        property,
-    },
+    message::{decode_messages, property},
     subscription,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -31,7 +40,6 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ROUNDS: usize = 7;
 const PER_ROUND: Duration = Duration::from_millis(60);
-const PULL: usize = 32;
 const BODY: usize = 1 << 10;
 
 /// One thing that is measured, and what it may allocate.
@@ -79,12 +87,15 @@ fn main() -> Outcome {
             black_box(subscription::wants(black_box(&subscription), black_box(&properties)));
             Ok(())
         }),
+        row("M8-pull", "decode that pull and filter", 2, || decode_wanted(&pull, &subscription)),
     ];
     let words: Vec<_> = env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => measure_all(&mut rows),
+        [] => measure_all(&mut rows).and_then(|()| curve::print()),
         ["--times", id, times] => run(&mut rows, id, times.parse()?),
-        _ => Err("codec [--times ROW N]".into()),
+        ["--inputs", directory] => inputs::write(Path::new(directory)),
+        ["--serve"] => serve(&mut rows),
+        _ => Err("codec [--times ROW N | --inputs DIRECTORY | --serve]".into()),
     }
 }
 
@@ -100,6 +111,23 @@ fn row<'a>(
 fn run(rows: &mut [Row<'_>], id: &str, times: usize) -> Outcome {
     let row = rows.iter_mut().find(|row| row.id == id).ok_or("no such row")?;
     (0..times).try_for_each(|_| (row.run)())
+}
+
+fn serve(rows: &mut [Row<'_>]) -> Outcome {
+    for line in io::stdin().lines() {
+        let line = line?;
+        let (id, times) = line.split_once(' ').ok_or("ROW N")?;
+        let began = cpu_time()?;
+        run(rows, id, times.parse()?)?;
+        println!("{}", (cpu_time()? - began).as_nanos());
+    }
+    Ok(())
+}
+
+/// The kernel brings the figure up to date when the thread may be put aside.
+fn cpu_time() -> io::Result<Duration> {
+    thread::yield_now();
+    cpu::process_time()
 }
 
 fn measure_all<const N: usize>(rows: &mut [Row<'_>; N]) -> Outcome {
@@ -181,75 +209,14 @@ fn decode_pull(pull: &Bytes, check: bool) -> Outcome {
     Ok(())
 }
 
-fn properties() -> Outcome<Properties> {
-    let mut writer = PropertiesWriter::with_capacity(160);
-    writer.put(property::KEYS, "order-0001234567")?;
-    writer.put(property::UNIQ_KEY, "7F0000010B8A18B4AAC2A0F5C4A40000")?;
-    writer.put(property::WAIT_STORE_MSG_OK, "true")?;
-    writer.put(property::MSG_REGION, "DefaultRegion")?;
-    writer.put(property::TRACE_SWITCH, "true")?;
-    writer.put(property::TAGS, "TagA")?;
-    Ok(writer.finish()?)
-}
-
-fn send_header() -> Outcome<SendMessageRequestHeaderV2> {
-    Ok(SendMessageRequestHeaderV2 {
-        producer_group: Text::from_static("bench-producer"),
-        topic: Text::from_static("bench-topic"),
-        default_topic: Text::from_static("TBW102"),
-        default_topic_queue_nums: 4,
-        queue_id: 3,
-        born_timestamp: 1_700_000_000_000,
-        properties: Text::from_utf8(properties()?.as_bytes().clone()).ok(),
-        reconsume_times: Some(0),
-        unit_mode: Some(false),
-        batch: Some(false),
-        broker_name: Some(Text::from_static("broker-a")),
-        ..SendMessageRequestHeaderV2::default()
-    })
-}
-
-/// A frame without its length word, as the decoder of a connection gets it.
-fn answer(form: Serialization) -> Outcome<Bytes> {
-    let request = Command::request(&send_header()?);
-    let header = SendMessageResponseHeader {
-        msg_id: Text::from_static("7F00000100002A9F0000000000012345"),
-        queue_id: 3,
-        queue_offset: 123_456,
-        transaction_id: Some(Text::from_static("7F0000010B8A18B4AAC2A0F5C4A40000")),
-        region: Some(Text::from_static("DefaultRegion")),
-        trace_on: Some(true),
-        ..SendMessageResponseHeader::default()
-    };
-    let answer = Command::answer(&request, ResponseCode::SUCCESS).with_header(&header);
-    let mut stream = BytesMut::new();
-    answer.encode(form, &mut stream)?;
-    Ok(frame::split(&mut stream, &FrameLimits::default())?.ok_or("half a frame")?)
-}
-
-fn pull() -> Outcome<Bytes> {
-    let host = ([127, 0, 0, 1], 10911).into();
-    let message = MessageExt {
-        topic: Text::from_static("bench-topic"),
-        queue_id: 3,
-        queue_offset: 123_456,
-        commit_log_offset: 74_565,
-        flag: 0,
-        sys_flag: SysFlag(0),
-        born_timestamp: 1_700_000_000_000,
-        born_host: host,
-        store_timestamp: 1_700_000_000_001,
-        store_host: host,
-        reconsume_times: 0,
-        prepared_transaction_offset: 0,
-        body_crc: 0,
-        body: vec![b'x'; BODY].into(),
-        properties: properties()?,
-        store_size: 0,
-    };
-    let mut pull = BytesMut::new();
-    for _ in 0..PULL {
-        encode_message(&message, &mut pull);
+fn decode_wanted(pull: &Bytes, subscription: &SubscriptionData) -> Outcome {
+    let mut messages = Vec::with_capacity(PULL);
+    for message in decode_messages(black_box(pull).clone()) {
+        let message = message.map_err(|undecodable| undecodable.damage)?;
+        if subscription::wants(black_box(subscription), &message.properties) {
+            messages.push(message);
+        }
     }
-    Ok(pull.freeze())
+    black_box(messages);
+    Ok(())
 }
