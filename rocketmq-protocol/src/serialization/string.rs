@@ -143,7 +143,7 @@ fn unescape_unicode(text: &[u8]) -> (char, usize) {
     pair.map_or((char::REPLACEMENT_CHARACTER, 6), |both| (both, 12))
 }
 
-/// The pairs of an object that [`Scan::plain_object`] has accepted, without its braces.
+/// The pairs of an object that `Scan::plain_object` has accepted, without its braces.
 #[derive(Debug, Clone)]
 pub(crate) struct PlainPairs<'a>(&'a [u8]);
 
