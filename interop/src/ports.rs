@@ -37,8 +37,10 @@ mod tests {
 
     #[test]
     fn ports_that_are_taken_are_passed_over() {
-        let taken: Vec<TcpListener> = (0..20)
-            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, free_port(-2..=1))).unwrap())
+        // Another process may take a port between the look and the bind.
+        let taken: Vec<TcpListener> = std::iter::repeat_with(|| free_port(-2..=1))
+            .filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
+            .take(20)
             .collect();
         let ports: std::collections::BTreeSet<u16> =
             taken.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
