@@ -13,7 +13,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use rocketmq_protocol::{
-    Command, FrameLimits, Serialization, Text,
+    Command, FrameLimits, Serialization,
     body::{
         self, BrokerData, ConsumerIds, HeartbeatData, LockBatchRequestBody, LockBatchResponseBody,
         QueueData, TopicRouteData,
@@ -22,12 +22,12 @@ use rocketmq_protocol::{
     frame,
     header::{
         GetConsumerListByGroupRequestHeader, GetRouteInfoRequestHeader, OffsetResponseHeader,
-        PullMessageRequestHeader, PullMessageResponseHeader, SendMessageResponseHeader,
+        PullMessageRequestHeader, PullMessageResponseHeader,
     },
-    message::{MessageExt, Properties, PropertiesWriter, SysFlag, encode_message, property},
+    message::{MessageExt, Properties, PropertiesWriter, encode_message, property},
 };
 
-use crate::server::Server;
+use crate::{server::Server, stored};
 
 /// What is there.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +132,7 @@ impl Session {
         let answer = match request.request_code() {
             _ if request.is_oneway() => return None,
             RequestCode::SEND_MESSAGE_V2 | RequestCode::SEND_BATCH_MESSAGE => {
-                success().with_header(&stored())
+                success().with_header(&stored::header())
             }
             RequestCode::PULL_MESSAGE => {
                 let pull = request.header::<PullMessageRequestHeader>().ok()?;
@@ -189,28 +189,11 @@ impl Cluster {
     }
 
     fn message(&self, pull: &PullMessageRequestHeader, offset: i64) -> MessageExt {
-        let host = ([127, 0, 0, 1], 10_911).into();
         let number = i64::from(pull.queue_id) * i64::from(self.shape.backlog) + offset;
         let mut body = vec![b'x'; self.shape.body.max(8)];
         body[..8].copy_from_slice(&number.to_be_bytes());
-        MessageExt {
-            topic: pull.topic.clone(),
-            queue_id: pull.queue_id,
-            queue_offset: offset,
-            commit_log_offset: number,
-            flag: 0,
-            sys_flag: SysFlag(0),
-            born_timestamp: 1_700_000_000_000,
-            born_host: host,
-            store_timestamp: 1_700_000_000_001,
-            store_host: host,
-            reconsume_times: 0,
-            prepared_transaction_offset: 0,
-            body_crc: 0,
-            body: body.into(),
-            properties: properties().unwrap_or_default(),
-            store_size: 0,
-        }
+        let place = (pull.topic.clone(), pull.queue_id, offset);
+        stored::message(place, number, body.into(), properties().unwrap_or_default())
     }
 
     fn route(&self, request: &Command) -> Bytes {
@@ -252,17 +235,6 @@ impl Cluster {
         let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         let ids = members.get(&*asked.consumer_group).cloned().unwrap_or_default();
         body::encode(&ConsumerIds { consumer_id_list: ids })
-    }
-}
-
-fn stored() -> SendMessageResponseHeader {
-    SendMessageResponseHeader {
-        msg_id: Text::from_static("7F00000100002A9F0000000000012345"),
-        queue_id: 3,
-        queue_offset: 123_456,
-        region: Some(Text::from_static("DefaultRegion")),
-        trace_on: Some(true),
-        ..SendMessageResponseHeader::default()
     }
 }
 

@@ -6,3 +6,4 @@ pub mod instructions;
 pub mod report;
 pub mod responder;
 pub mod server;
+pub mod stored;

@@ -8,10 +8,10 @@ use rocketmq_protocol::{
     code::ResponseCode,
     frame,
     header::{SendMessageRequestHeaderV2, SendMessageResponseHeader},
-    message::{MessageExt, Properties, PropertiesWriter, SysFlag, encode_message, property},
+    message::{MessageExt, Properties, PropertiesWriter, encode_message, property},
 };
 
-use rocketmq_benches::report::Outcome;
+use rocketmq_benches::{report::Outcome, stored};
 
 use crate::BODY;
 
@@ -68,13 +68,8 @@ pub(crate) fn answer(form: Serialization) -> Outcome<Bytes> {
 fn answer_frame(form: Serialization) -> Outcome<BytesMut> {
     let request = Command::request(&send_header()?);
     let header = SendMessageResponseHeader {
-        msg_id: Text::from_static("7F00000100002A9F0000000000012345"),
-        queue_id: 3,
-        queue_offset: 123_456,
         transaction_id: Some(Text::from_static("7F0000010B8A18B4AAC2A0F5C4A40000")),
-        region: Some(Text::from_static("DefaultRegion")),
-        trace_on: Some(true),
-        ..SendMessageResponseHeader::default()
+        ..stored::header()
     };
     let mut frame = BytesMut::new();
     Command::answer(&request, ResponseCode::SUCCESS)
@@ -98,23 +93,6 @@ pub(crate) fn pull_of(message: &MessageExt, count: usize) -> Bytes {
 
 /// A message as a broker stores it.
 pub(crate) fn message(body: Bytes) -> Outcome<MessageExt> {
-    let host = ([127, 0, 0, 1], 10911).into();
-    Ok(MessageExt {
-        topic: Text::from_static("bench-topic"),
-        queue_id: 3,
-        queue_offset: 123_456,
-        commit_log_offset: 74_565,
-        flag: 0,
-        sys_flag: SysFlag(0),
-        born_timestamp: 1_700_000_000_000,
-        born_host: host,
-        store_timestamp: 1_700_000_000_001,
-        store_host: host,
-        reconsume_times: 0,
-        prepared_transaction_offset: 0,
-        body_crc: 0,
-        body,
-        properties: properties()?,
-        store_size: 0,
-    })
+    let place = (Text::from_static("bench-topic"), 3, 123_456);
+    Ok(stored::message(place, 74_565, body, properties()?))
 }
