@@ -24,7 +24,7 @@ use rocketmq_protocol::{
     pop::{ORDERLY_REVIVE_QUEUE, Receipt},
 };
 
-use super::{Broker, Outgoing, Peer, Refusal, answer};
+use super::{Broker, Outgoing, Peer, Refusal, answer, pop::Waiting};
 use crate::log::{QueueKey, with_properties};
 
 /// Topics of type LITE, who reads what is under them, and how far groups have come.
@@ -57,13 +57,6 @@ struct Out {
     offsets: BTreeMap<i64, i64>,
     pop_time: i64,
     attempt: Option<Text>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    peer: Peer,
-    request: Command,
-    until: i64,
 }
 
 /// The queue that stands behind a lite topic (`common/lite/LiteUtil.java`).

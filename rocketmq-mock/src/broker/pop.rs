@@ -66,10 +66,10 @@ struct Out {
 
 /// A pop that waits for messages.
 #[derive(Debug)]
-struct Waiting {
-    peer: Peer,
-    request: Command,
-    until: i64,
+pub(super) struct Waiting {
+    pub(super) peer: Peer,
+    pub(super) request: Command,
+    pub(super) until: i64,
 }
 
 impl Pops {
