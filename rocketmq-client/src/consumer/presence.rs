@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use rocketmq_protocol::{
@@ -14,7 +15,7 @@ use rocketmq_protocol::{
 };
 use tokio::time::Instant;
 
-use super::requests::Requests;
+use super::{Received, requests::Requests};
 use crate::{
     Client, Error, ErrorKind, MessageQueue,
     client::{Closes, Closing, Core, Namespace, Role, registry::Signals},
@@ -123,6 +124,25 @@ impl Presence {
         let route = self.requests.core.routes.refreshed(&wire_topic, self.deadline()).await?;
         let route = route.ok_or_else(|| no_topic(topic))?;
         Ok(self.namespace().unwrap_queues(route.subscribe_queues()))
+    }
+
+    /// Acknowledges a message. It is an error if its time was over, though the broker has been told.
+    pub(super) async fn ack(&self, received: &Received) -> Result<(), Error> {
+        self.requests.ack(&received.ticket()?, self.deadline()).await?;
+        received.check_time()
+    }
+
+    /// Has a message come again after `invisible` from now.
+    pub(super) async fn change_invisible(
+        &self,
+        received: &mut Received,
+        invisible: Duration,
+    ) -> Result<(), Error> {
+        let (ticket, deadline) = (received.ticket()?, self.deadline());
+        let changed = self.requests.change_invisible(&ticket, invisible, deadline).await?;
+        let in_time = received.check_time();
+        received.renew(changed, Instant::now() + invisible);
+        in_time
     }
 
     /// Tells the brokers that this member leaves, unless the client has done so.

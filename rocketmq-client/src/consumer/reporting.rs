@@ -127,17 +127,18 @@ impl Reported {
         let share = elapsed.as_millis() / messages.len().max(1) as u128;
         for (index, subject) in messages.into_iter().enumerate() {
             let Some(Subject { region, message_id, keys }) = subject else { continue };
-            let ended = match how(index) {
+            let said = how(index);
+            let ended = match said {
                 Ended::Success | Ended::Failed if elapsed >= reporter.consume_timeout => {
                     Ended::TooLate
                 }
-                ended => ended,
+                _ => said,
             };
             let record = SubAfterTrace {
                 request_id: request_id.clone().into(),
                 message_id: message_id.into(),
                 cost_time: i32::try_from(share).unwrap_or(i32::MAX),
-                success: how(index) == Ended::Success,
+                success: said == Ended::Success,
                 keys: keys.map(Into::into),
                 context_code: ended as i32,
                 at: (!reporter.cloud).then(|| (wall_millis(), reporter.group().into())),

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     Received,
     presence::{Presence, no_topic},
-    simple::LONGEST_INVISIBLE,
+    simple::check_receive,
 };
 use crate::Error;
 use arrivals::Arrivals;
@@ -154,12 +154,7 @@ impl LiteTopicConsumer {
     ///
     /// Nothing is lost: what brokers hand out meanwhile is received by the next call.
     pub async fn receive(&self, max: usize, invisible: Duration) -> Result<Vec<Received>, Error> {
-        if !(1..=32).contains(&max) {
-            return Err(Error::invalid("1 to 32 messages can be received"));
-        }
-        if invisible < Duration::from_secs(1) || invisible > LONGEST_INVISIBLE {
-            return Err(Error::invalid("messages can be invisible for 1 s to 12 h"));
-        }
+        let max_messages = check_receive(max, invisible)?;
         let until = Instant::now() + self.await_duration;
         loop {
             let news = self.arrivals.news();
@@ -172,7 +167,7 @@ impl LiteTopicConsumer {
                 return Err(error);
             }
             for broker in &brokers {
-                self.ask(broker, max, invisible, until);
+                self.ask(broker, max_messages, invisible, until);
             }
             tokio::select! {
                 () = news => {}
@@ -183,7 +178,7 @@ impl LiteTopicConsumer {
     }
 
     /// Pops from a broker, unless that is being done.
-    fn ask(&self, broker: &Arc<str>, max: usize, invisible: Duration, until: Instant) {
+    fn ask(&self, broker: &Arc<str>, max_messages: u32, invisible: Duration, until: Instant) {
         let requests = self.presence.requests.clone();
         let new_attempt = || requests.core.new_message_id().to_string().into();
         let wait = until.saturating_duration_since(Instant::now());
@@ -191,7 +186,7 @@ impl LiteTopicConsumer {
         let plan = LitePop {
             topics: Arc::clone(&self.topics),
             broker: Arc::clone(broker),
-            max_messages: i32::try_from(max).unwrap_or(i32::MAX),
+            max_messages: max_messages.cast_signed(),
             invisible,
             wait,
             attempt,
@@ -225,8 +220,7 @@ impl LiteTopicConsumer {
     ///
     /// The broker may have been told or not.
     pub async fn ack(&self, received: &Received) -> Result<(), Error> {
-        self.presence.requests.ack(&received.ticket()?, self.presence.deadline()).await?;
-        received.check_time()
+        self.presence.ack(received).await
     }
 
     /// Has a message come again after `invisible` from now, sooner or later than it would have.
@@ -243,12 +237,7 @@ impl LiteTopicConsumer {
         received: &mut Received,
         invisible: Duration,
     ) -> Result<(), Error> {
-        let deadline = self.presence.deadline();
-        let ticket = received.ticket()?;
-        let changed = self.presence.requests.change_invisible(&ticket, invisible, deadline).await?;
-        let in_time = received.check_time();
-        received.renew(changed, Instant::now() + invisible);
-        in_time
+        self.presence.change_invisible(received, invisible).await
     }
 
     /// Gives all subscriptions back and takes leave of the brokers. Messages that are not acknowledged come again, to another member.

@@ -136,12 +136,7 @@ impl SimpleConsumer {
     }
 
     async fn look_for(&self, max: usize, invisible: Duration) -> Result<Vec<Received>, Error> {
-        let max_messages = u32::try_from(max).ok().filter(|max| (1..=32).contains(max));
-        let max_messages =
-            max_messages.ok_or_else(|| Error::invalid("1 to 32 messages can be received"))?;
-        if invisible < Duration::from_secs(1) || invisible > LONGEST_INVISIBLE {
-            return Err(Error::invalid("messages can be invisible for 1 s to 12 h"));
-        }
+        let max_messages = check_receive(max, invisible)?;
         let until = Instant::now() + self.options.await_duration;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -291,8 +286,7 @@ impl SimpleConsumer {
     ///
     /// The broker may have been told or not.
     pub async fn ack(&self, received: &Received) -> Result<(), Error> {
-        self.presence.requests.ack(&received.ticket()?, self.presence.deadline()).await?;
-        received.check_time()
+        self.presence.ack(received).await
     }
 
     /// Acknowledges messages, those of one broker in one request.
@@ -341,14 +335,7 @@ impl SimpleConsumer {
         received: &mut Received,
         invisible: Duration,
     ) -> Result<(), Error> {
-        let changed = self
-            .presence
-            .requests
-            .change_invisible(&received.ticket()?, invisible, self.presence.deadline())
-            .await?;
-        let in_time = received.check_time();
-        received.renew(changed, Instant::now() + invisible);
-        in_time
+        self.presence.change_invisible(received, invisible).await
     }
 
     /// Takes leave of the brokers. Messages that are neither acknowledged nor out of time can still come again.
@@ -396,6 +383,17 @@ impl SimpleConsumer {
     fn unanswered(&self) -> MutexGuard<'_, BTreeMap<MessageQueue, Text>> {
         self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many messages a call may ask for, and for how long nobody else gets them.
+pub(super) fn check_receive(max: usize, invisible: Duration) -> Result<u32, Error> {
+    let max_messages = u32::try_from(max).ok().filter(|max| (1..=32).contains(max));
+    let max_messages =
+        max_messages.ok_or_else(|| Error::invalid("1 to 32 messages can be received"))?;
+    if invisible < Duration::from_secs(1) || invisible > LONGEST_INVISIBLE {
+        return Err(Error::invalid("messages can be invisible for 1 s to 12 h"));
+    }
+    Ok(max_messages)
 }
 
 fn wants(data: &SubscriptionData, message: &MessageExt) -> bool {
