@@ -238,7 +238,7 @@ impl Sending {
     /// Makes sure that every broker of the topic knows this client.
     pub(super) async fn meet_brokers(&self) -> Result<(), Error> {
         let route = self.route().await?;
-        let core = self.producer.shared.client.core();
+        let core = self.core();
         for broker_name in route.publish_brokers() {
             if let Err(cause) = core.meet(broker_name, self.deadline).await {
                 tracing::debug!(%cause, "a broker does not know this client");
@@ -265,9 +265,12 @@ impl Sending {
             && !self.wire.wants_compression(&shared.options.compression)
             && shared.faults.is_none()
             && shared.tracer.is_none();
-        let route = shared.client.core().routes.table().route(&self.topic).cloned();
-        let route = route.filter(|route| plain && !route.publish_queues().is_empty())?;
-        self.step(&route).and_then(|step| step.ok_or_else(|| self.no_queue())).into()
+        if !plain {
+            return None;
+        }
+        let route = self.core().routes.table().route(&self.topic).cloned();
+        let route = route.filter(|route| !route.publish_queues().is_empty())?;
+        Some(self.step(&route).and_then(|step| step.ok_or_else(|| self.no_queue())))
     }
 
     async fn compress(&mut self) {
@@ -309,7 +312,7 @@ impl Sending {
             tracing::debug!(queue = %step.queue, cause = ?made.last, "attempt to send failed");
             self.producer.shared.counters.retries.fetch_add(1, Ordering::Relaxed);
             self.plan.failed(&step.queue.broker_name);
-            self.producer.shared.client.core().routes.want(&self.topic);
+            self.core().routes.want(&self.topic);
         }
     }
 
@@ -359,7 +362,7 @@ impl Sending {
 
     /// The route of the topic, or where a topic that does not exist yet will be created.
     async fn route(&self) -> Result<Arc<TopicRoute>, Error> {
-        let (core, topic) = (self.producer.shared.client.core(), &self.topic);
+        let (core, topic) = (self.core(), &self.topic);
         let options = &self.producer.shared.options;
         if let Some(route) = core.routes.find(topic, self.deadline).await?
             && !route.publish_queues().is_empty()
@@ -452,7 +455,7 @@ impl Sending {
     }
 
     fn no_queue(&self) -> Error {
-        let topic = self.producer.shared.client.core().namespace().unwrap(&self.topic);
+        let topic = self.core().namespace().unwrap(&self.topic);
         Error::new(
             ErrorKind::TopicNotFound,
             format!("topic {topic} has no queue that can be written"),
