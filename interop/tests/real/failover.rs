@@ -1,13 +1,8 @@
 //! Brokers and consumers that are killed.
 
-use std::{process::Stdio, sync::Arc, time::Instant};
+use std::{process::Command, sync::Arc, time::Instant};
 
-use rocketmq_interop::{Cluster, Ledger, Signal};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-    task::JoinSet,
-};
+use rocketmq_interop::{Cluster, Ledger, Member, Signal};
 
 use crate::{
     PATIENCE, client_of, distribution, eventually, shared,
@@ -51,29 +46,10 @@ async fn a_killed_broker_that_comes_back_loses_nothing() {
 }
 
 /// A consumer in a process of its own; what it prints goes into the ledger.
-fn consumer_process(
-    cluster: &Cluster,
-    name: &'static str,
-    ledger: &Arc<Ledger>,
-    readers: &mut JoinSet<()>,
-) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_consume"))
-        .args([cluster.name_server_address(), "orphaned", "orphaned-group"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let ledger = Arc::clone(ledger);
-    readers.spawn(async move {
-        while let Ok(Some(line)) = lines.next_line().await {
-            if let Some((number, queue)) = line.split_once(' ') {
-                ledger.seen(number.parse().unwrap(), name, queue);
-            }
-        }
-    });
-    child
+fn consumer_process(cluster: &Cluster, name: &'static str, ledger: &Arc<Ledger>) -> Member {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_consume"));
+    command.args([cluster.name_server_address(), "orphaned", "orphaned-group"]);
+    Member::start(command, name, ledger).unwrap()
 }
 
 #[tokio::test]
@@ -82,16 +58,15 @@ async fn a_killed_consumer_is_replaced_and_nothing_is_lost() {
     cluster.create_topic("orphaned", QUEUES).unwrap();
     let client = client_of(cluster).await;
     let ledger = Arc::new(Ledger::default());
-    let mut readers = JoinSet::new();
-    let mut first = consumer_process(cluster, "first", &ledger, &mut readers);
-    let mut second = consumer_process(cluster, "second", &ledger, &mut readers);
+    let first = consumer_process(cluster, "first", &ledger);
+    let second = consumer_process(cluster, "second", &ledger);
     let traffic = Traffic::start(&client, "orphaned", 4, &ledger);
     eventually("both consume", || async {
         ledger.seen_by("first") > 200 && ledger.seen_by("second") > 200
     })
     .await;
     let killed = Instant::now();
-    first.kill().await.unwrap();
+    first.kill();
     // The load goes on. The broker hears of the death by the connection, and tells the other.
     let queues = eventually("the other has taken over every queue", || async {
         ledger.queues_of("second", killed).len() == usize::from(QUEUES)
@@ -102,7 +77,6 @@ async fn a_killed_consumer_is_replaced_and_nothing_is_lost() {
         "consumer killed: {}; the other had every queue after {taken_over:.1?}",
         ledger.verdict()
     );
-    drop(second.stdin.take());
-    assert!(second.wait().await.unwrap().success());
+    second.leave().unwrap();
     assert!(client.shutdown(PATIENCE).await.is_clean());
 }
