@@ -9,19 +9,43 @@ use std::{
 };
 
 use rocketmq_client::{Client, Producer};
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::{JoinSet, block_in_place},
+    time::sleep,
+};
 
 use super::{
     Trial,
     traffic::{Timings, pace_while},
 };
 use crate::{
-    Cluster, ClusterBuilder, DEFAULT_VERSION, Distribution, Ledger, Verdict,
+    Cluster, ClusterBuilder, DEFAULT_VERSION, Distribution, Ledger, Signal, Verdict,
     player::{Consume, Part, Player, Way, Word, numbered},
 };
 
-/// Real servers, unless Java is missing, which is said.
-pub(super) async fn servers(trial: &mut Trial, builder: ClusterBuilder) -> Option<Cluster> {
+/// Plays a row on real servers, unless Java is missing, which is said. `None`: something that the row needs was not to be had.
+pub(super) async fn on_servers(
+    trial: &mut Trial,
+    builder: ClusterBuilder,
+    play: impl AsyncFnOnce(&mut Trial, &mut Cluster) -> Option<()>,
+) {
+    let Some(mut cluster) = servers(trial, builder).await else { return };
+    if play(trial, &mut cluster).await.is_none() {
+        trial.require(false, "servers or members did not do their part");
+    }
+    block_in_place(|| drop(cluster));
+}
+
+/// Kills a broker, and starts it again at once.
+pub(super) fn kill_and_start(cluster: &mut Cluster, broker: &str) -> Option<()> {
+    block_in_place(|| {
+        cluster.stop_broker(broker, Signal::Kill);
+        cluster.start_broker(broker)
+    })
+    .ok()
+}
+
+async fn servers(trial: &mut Trial, builder: ClusterBuilder) -> Option<Cluster> {
     let missing = Distribution::missing_programs(DEFAULT_VERSION);
     if !missing.is_empty() {
         eprintln!("REAL SERVERS ARE LEFT OUT: {} missing", missing.join(", "));
@@ -88,6 +112,11 @@ impl Field {
             words.lock().unwrap_or_else(PoisonError::into_inner).push((id, word));
         };
         Player::start(&program, &Part::Consume(part.clone()), hear).ok()
+    }
+
+    /// So many members of the group.
+    pub(super) fn join_all(&mut self, count: usize, part: &Consume) -> Option<Vec<Player>> {
+        (0..count).map(|_| self.join(part)).collect()
     }
 
     /// Everything that members have said, each with the number of the member.

@@ -53,82 +53,39 @@ pub struct Row {
 
 type Run = for<'a> fn(&'a mut Trial) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// Every row there is.
-pub const ROWS: &[Row] = &[
-    Row { name: "S02", about: "a killed master", run: |trial| Box::pin(s02::run(trial)) },
-    Row {
-        name: "S03",
-        about: "name servers that are away or wrong",
-        run: |trial| Box::pin(s03::run(trial)),
-    },
-    Row { name: "S05", about: "a silent black hole", run: |trial| Box::pin(s05::run(trial)) },
-    Row { name: "S06", about: "answers that vanish", run: |trial| Box::pin(s06::run(trial)) },
-    Row { name: "S07", about: "a rolling restart", run: |trial| Box::pin(s07::run(trial)) },
-    Row {
-        name: "S08",
-        about: "consumers killed and frozen",
-        run: |trial| Box::pin(s08::run(trial)),
-    },
-    Row {
-        name: "S09",
-        about: "order across joins, kills and freezes",
-        run: |trial| Box::pin(s09::run(trial)),
-    },
-    Row {
-        name: "S10",
-        about: "member lists and offsets that cannot be believed",
-        run: |trial| Box::pin(s10::run(trial)),
-    },
-    Row {
-        name: "S11",
-        about: "killed transactional producers",
-        run: |trial| Box::pin(s11::run(trial)),
-    },
-    Row {
-        name: "S12",
-        about: "popping with lost acknowledgements",
-        run: |trial| Box::pin(s12::run(trial)),
-    },
-    Row {
-        name: "S13",
-        about: "handlers and send-backs that fail",
-        run: |trial| Box::pin(s13::run(trial)),
-    },
-    Row {
-        name: "S14",
-        about: "a backlog larger than memory",
-        run: |trial| Box::pin(s14::run(trial)),
-    },
-    Row { name: "S15", about: "100,000 malformed frames", run: |trial| Box::pin(s15::run(trial)) },
-    Row { name: "S16", about: "bombs and damaged bodies", run: |trial| Box::pin(s16::run(trial)) },
-    Row {
-        name: "S17",
-        about: "a hostile broker among four",
-        run: |trial| Box::pin(s17::run(trial)),
-    },
-    Row {
-        name: "S18",
-        about: "a hundred clients reconnect",
-        run: |trial| Box::pin(s18::run(trial)),
-    },
-    Row { name: "S19", about: "shutdown in every state", run: |trial| Box::pin(s19::run(trial)) },
-    Row {
-        name: "S20",
-        about: "a topic that changes under load",
-        run: |trial| Box::pin(s20::run(trial)),
-    },
-    Row {
-        name: "S21",
-        about: "keys, permissions, certificates",
-        run: |trial| Box::pin(s21::run(trial)),
-    },
-    Row {
-        name: "S23",
-        about: "a killed broadcasting consumer",
-        run: |trial| Box::pin(s23::run(trial)),
-    },
-    Row { name: "S24", about: "2,000 simulated groups", run: |trial| Box::pin(s24::run(trial)) },
-];
+/// The table of rows: the file that runs one, its name, and what it is about.
+macro_rules! rows {
+    ($($module:ident $name:literal $about:literal,)*) => {
+        /// Every row there is.
+        pub const ROWS: &[Row] = &[
+            $(Row { name: $name, about: $about, run: |trial| Box::pin($module::run(trial)) },)*
+        ];
+    };
+}
+
+rows! {
+    s02 "S02" "a killed master",
+    s03 "S03" "name servers that are away or wrong",
+    s05 "S05" "a silent black hole",
+    s06 "S06" "answers that vanish",
+    s07 "S07" "a rolling restart",
+    s08 "S08" "consumers killed and frozen",
+    s09 "S09" "order across joins, kills and freezes",
+    s10 "S10" "member lists and offsets that cannot be believed",
+    s11 "S11" "killed transactional producers",
+    s12 "S12" "popping with lost acknowledgements",
+    s13 "S13" "handlers and send-backs that fail",
+    s14 "S14" "a backlog larger than memory",
+    s15 "S15" "100,000 malformed frames",
+    s16 "S16" "bombs and damaged bodies",
+    s17 "S17" "a hostile broker among four",
+    s18 "S18" "a hundred clients reconnect",
+    s19 "S19" "shutdown in every state",
+    s20 "S20" "a topic that changes under load",
+    s21 "S21" "keys, permissions, certificates",
+    s23 "S23" "a killed broadcasting consumer",
+    s24 "S24" "2,000 simulated groups",
+}
 
 impl Row {
     /// Runs it, and returns its line. Of rows that take minutes, `scale` makes them take that share of it.

@@ -6,7 +6,7 @@ use tokio::{task::block_in_place, time::sleep};
 
 use super::{
     Trial,
-    field::{Field, judge, producers, servers},
+    field::{Field, judge, on_servers, producers},
 };
 use crate::{Cluster, Signal, player::Way};
 
@@ -14,11 +14,7 @@ const PER_SECOND: u32 = 1_000;
 
 pub(super) async fn run(trial: &mut Trial) {
     let builder = Cluster::builder().brokers(2);
-    let Some(mut cluster) = servers(trial, builder).await else { return };
-    if play(trial, &mut cluster).await.is_none() {
-        trial.require(false, "clients did not start");
-    }
-    block_in_place(|| drop(cluster));
+    on_servers(trial, builder, play).await;
 }
 
 async fn play(trial: &mut Trial, cluster: &mut Cluster) -> Option<()> {

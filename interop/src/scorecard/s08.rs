@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::{task::block_in_place, time::sleep};
+use tokio::time::sleep;
 
 use super::{
     Trial,
-    field::{Field, judge, producers, servers},
+    field::{Field, judge, on_servers, producers},
 };
 use crate::{Cluster, player::Way};
 
@@ -18,21 +18,14 @@ const FROZEN: Duration = Duration::from_secs(20);
 const WINDOW: f64 = 1_000.0;
 
 pub(super) async fn run(trial: &mut Trial) {
-    let Some(cluster) = servers(trial, Cluster::builder()).await else { return };
-    if play(trial, &cluster).await.is_none() {
-        trial.require(false, "members did not start");
-    }
-    block_in_place(|| drop(cluster));
+    on_servers(trial, Cluster::builder(), play).await;
 }
 
-async fn play(trial: &mut Trial, cluster: &Cluster) -> Option<()> {
+async fn play(trial: &mut Trial, cluster: &mut Cluster) -> Option<()> {
     cluster.create_topic("chaos", QUEUES).ok()?;
     let mut field = Field::new(cluster.name_server_address(), "chaos");
     let part = field.consume(Way::Concurrent, 5);
-    let mut members = Vec::new();
-    for _ in 0..MEMBERS {
-        members.push(field.join(&part)?);
-    }
+    let mut members = field.join_all(MEMBERS, &part)?;
     let (client, producers) = producers(&field.name_servers, 4).await?;
     let load = field.load(&producers, PER_SECOND);
     field.moves().await;

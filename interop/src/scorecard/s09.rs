@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{task::block_in_place, time::sleep};
+use tokio::time::sleep;
 
 use super::{
     Trial,
-    field::{Field, judge, producers, servers},
+    field::{Field, judge, kill_and_start, on_servers, producers},
 };
 use crate::{
-    Cluster, Signal,
+    Cluster,
     player::{Way, Word},
 };
 
@@ -26,21 +26,14 @@ pub(super) async fn run(trial: &mut Trial) {
         "-Drocketmq.broker.rebalance.lockMaxLiveTime={}",
         LEASE.as_millis()
     ));
-    let Some(mut cluster) = servers(trial, builder).await else { return };
-    if play(trial, &mut cluster).await.is_none() {
-        trial.require(false, "members did not start");
-    }
-    block_in_place(|| drop(cluster));
+    on_servers(trial, builder, play).await;
 }
 
 async fn play(trial: &mut Trial, cluster: &mut Cluster) -> Option<()> {
     cluster.create_topic("in-order", 16).ok()?;
     let mut field = Field::new(cluster.name_server_address(), "in-order");
     let part = field.consume(Way::Ordered, 2);
-    let mut members = Vec::new();
-    for _ in 0..5 {
-        members.push(field.join(&part)?);
-    }
+    let mut members = field.join_all(5, &part)?;
     let (client, producers) = producers(&field.name_servers, 2).await?;
     let load = field.load(&producers, 400);
     field.moves().await;
@@ -62,11 +55,7 @@ async fn play(trial: &mut Trial, cluster: &mut Cluster) -> Option<()> {
     sleep(LEASE + trial.lasting(50)).await;
     victim.freeze(false);
     sleep(Duration::from_secs(3)).await;
-    block_in_place(|| {
-        cluster.stop_broker("broker-a", Signal::Kill);
-        cluster.start_broker("broker-a")
-    })
-    .ok()?;
+    kill_and_start(cluster, "broker-a")?;
     sleep(Duration::from_secs(5)).await;
     load.stop().await;
     let (verdict, lag) = field.settle(Duration::from_secs(90)).await;

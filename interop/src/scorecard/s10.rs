@@ -35,10 +35,7 @@ async fn play(trial: &mut Trial) -> Option<()> {
     let cluster = cluster.start().await.ok()?;
     let mut field = Field::new(&cluster.name_server_list(), "doubted");
     let part = field.consume(Way::Concurrent, 2);
-    let mut members = Vec::new();
-    for _ in 0..MEMBERS {
-        members.push(field.join(&part)?);
-    }
+    let mut members = field.join_all(MEMBERS, &part)?;
     let (client, producers) = producers(&field.name_servers, 2).await?;
     let load = field.load(&producers, 200);
     field.moves().await;

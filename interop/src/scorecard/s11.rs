@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{task::block_in_place, time::sleep};
+use tokio::time::sleep;
 
 use super::{
     Trial,
-    field::{Field, servers},
+    field::{Field, on_servers},
 };
 use crate::{
     Cluster,
@@ -22,14 +22,10 @@ const RANGE: u64 = 1_000_000;
 
 pub(super) async fn run(trial: &mut Trial) {
     let builder = Cluster::builder().broker_option("transactionCheckMax=60");
-    let Some(cluster) = servers(trial, builder).await else { return };
-    if play(trial, &cluster).await.is_none() {
-        trial.require(false, "members did not start");
-    }
-    block_in_place(|| drop(cluster));
+    on_servers(trial, builder, play).await;
 }
 
-async fn play(trial: &mut Trial, cluster: &Cluster) -> Option<()> {
+async fn play(trial: &mut Trial, cluster: &mut Cluster) -> Option<()> {
     cluster.create_topic("decided", 4).ok()?;
     let mut field = Field::new(cluster.name_server_address(), "decided");
     let consumer = field.join(&field.consume(Way::Concurrent, 0))?;

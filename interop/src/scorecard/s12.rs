@@ -8,9 +8,9 @@ use tokio::{task::block_in_place, time::sleep};
 
 use super::{
     Trial,
-    field::{Field, judge, producers, servers},
+    field::{Field, judge, kill_and_start, on_servers, producers},
 };
-use crate::{Cluster, Signal, player::Way};
+use crate::{Cluster, player::Way};
 
 const INVISIBLE: Duration = Duration::from_secs(10);
 const MOST_DELIVERIES: usize = 3;
@@ -19,11 +19,7 @@ pub(super) async fn run(trial: &mut Trial) {
     if lose_answers(trial).await.is_none() {
         trial.require(false, "the mock or the members did not start");
     }
-    let Some(mut cluster) = servers(trial, Cluster::builder()).await else { return };
-    if kill(trial, &mut cluster).await.is_none() {
-        trial.require(false, "members did not start");
-    }
-    block_in_place(|| drop(cluster));
+    on_servers(trial, Cluster::builder(), kill).await;
 }
 
 fn way() -> Way {
@@ -88,11 +84,7 @@ async fn kill(trial: &mut Trial, cluster: &mut Cluster) -> Option<()> {
     }
     sleep(Duration::from_secs(3)).await;
     let died = field.ledger.verdict().repetitions();
-    block_in_place(|| {
-        cluster.stop_broker("broker-a", Signal::Kill);
-        cluster.start_broker("broker-a")
-    })
-    .ok()?;
+    kill_and_start(cluster, "broker-a")?;
     sleep(Duration::from_secs(5)).await;
     load.stop().await;
     let (verdict, took) = field.settle(Duration::from_secs(120)).await;

@@ -6,7 +6,7 @@ use tokio::{task::block_in_place, time::sleep};
 
 use super::{
     Trial,
-    field::{Field, judge, producers, servers},
+    field::{Field, judge, on_servers, producers},
 };
 use crate::{Cluster, Signal, player::Way};
 
@@ -14,11 +14,7 @@ const TOPIC: &str = "changing";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(trial: &mut Trial) {
-    let Some(mut cluster) = servers(trial, Cluster::builder().brokers(2)).await else { return };
-    if play(trial, &mut cluster).await.is_none() {
-        trial.require(false, "servers or members did not do their part");
-    }
-    block_in_place(|| drop(cluster));
+    on_servers(trial, Cluster::builder().brokers(2), play).await;
 }
 
 async fn play(trial: &mut Trial, cluster: &mut Cluster) -> Option<()> {
@@ -27,10 +23,7 @@ async fn play(trial: &mut Trial, cluster: &mut Cluster) -> Option<()> {
     let mut field = Field::new(cluster.name_server_address(), TOPIC);
     let mut part = field.consume(Way::Concurrent, 2);
     part.from_last = true;
-    let mut members = Vec::new();
-    for _ in 0..4 {
-        members.push(field.join(&part)?);
-    }
+    let members = field.join_all(4, &part)?;
     // A group that starts at the end sees what is sent once it is there.
     sleep(Duration::from_secs(3)).await;
     let (client, producers) = producers(&field.name_servers, 2).await?;
