@@ -14,8 +14,8 @@ use tokio::{
 
 use crate::{Error, consumer::Received};
 
-/// How long a broker is left alone that has failed, or has not waited for messages.
-pub(super) const REST: Duration = Duration::from_millis(500);
+/// How long a broker is left alone that has failed, or, at most, that has not waited for messages as long as it was told to.
+const REST: Duration = Duration::from_millis(500);
 
 /// At most one pop a broker, which goes on when nobody waits for it any more: a broker cannot be told to stop, and what it hands out
 /// to nobody would be out of sight until its time is over.
@@ -47,7 +47,7 @@ struct Broker {
 enum Stage {
     #[default]
     Idle,
-    /// An empty answer before this one is too soon.
+    /// Until then, an empty answer is too soon.
     Asked(Instant),
     Resting {
         until: Instant,
@@ -87,7 +87,7 @@ impl Arrivals {
             Stage::Asked(_) => return None,
             Stage::Resting { until, .. } if until > now => return None,
             Stage::Idle | Stage::Resting { .. } => {
-                broker.stage = Stage::Asked(now + wait.min(REST) / 2);
+                broker.stage = Stage::Asked(now + wait.min(REST));
             }
         }
         Some(broker.attempt.get_or_insert_with(new).clone())
@@ -101,21 +101,33 @@ impl Arrivals {
             broker.attempt = None;
         }
         let now = Instant::now();
-        let soon = if let Stage::Asked(until) = broker.stage { until } else { now };
-        let resting = |failure| Stage::Resting { until: now + REST, failure };
         match popped {
             Ok(received) => {
-                let too_soon = received.is_empty() && now < soon;
-                broker.stage = if too_soon { resting(None) } else { Stage::Idle };
+                broker.stage = match broker.stage {
+                    Stage::Asked(until) if received.is_empty() && now < until => {
+                        Stage::Resting { until, failure: None }
+                    }
+                    _ => Stage::Idle,
+                };
                 state.waiting.extend(received);
             }
             Err(error) => {
                 tracing::debug!(broker = %name, cause = %error, "a pop failed");
-                broker.stage = resting(Some(error));
+                broker.stage = Stage::Resting { until: now + REST, failure: Some(error) };
             }
         }
         drop(state);
         self.news.notify_waiters();
+    }
+
+    /// When the first of these that rests can be asked again.
+    pub(super) fn first_rested(&self, brokers: &BTreeSet<Arc<str>>) -> Option<Instant> {
+        let state = self.state();
+        let rest_of = |name| match state.brokers.get(name)?.stage {
+            Stage::Resting { until, .. } => Some(until),
+            Stage::Idle | Stage::Asked(_) => None,
+        };
+        brokers.iter().filter_map(rest_of).min()
     }
 
     /// Why none of these can be popped from. It is told once.
@@ -133,5 +145,29 @@ impl Arrivals {
             Stage::Resting { failure, .. } => failure.take(),
             Stage::Idle | Stage::Asked(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_that_does_not_wait_is_left_alone_until_it_should_have_answered() {
+        let (arrivals, broker) = (Arrivals::default(), Arc::from("broker-a"));
+        let brokers = BTreeSet::from([Arc::clone(&broker)]);
+        let ask = |wait| arrivals.begin(&broker, wait, || "attempt".into()).is_some();
+        for wait in [Duration::from_millis(1), Duration::from_millis(200), REST] {
+            let asked = Instant::now();
+            assert!(ask(wait) && !ask(wait), "one pop at a time");
+            arrivals.ended(&broker, Ok(Vec::new()));
+            assert!(!ask(wait));
+            assert_eq!(arrivals.first_rested(&brokers), Some(asked + wait));
+            tokio::time::advance(wait).await;
+        }
+        assert!(ask(Duration::from_secs(15)));
+        tokio::time::advance(REST).await;
+        arrivals.ended(&broker, Ok(Vec::new()));
+        assert_eq!(arrivals.first_rested(&brokers), None, "it has waited long enough");
     }
 }

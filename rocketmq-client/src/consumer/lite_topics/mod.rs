@@ -169,10 +169,12 @@ impl LiteTopicConsumer {
             for broker in &brokers {
                 self.ask(broker, max_messages, invisible, until);
             }
+            let rested = self.arrivals.first_rested(&brokers).unwrap_or(until);
             tokio::select! {
+                biased;
                 () = news => {}
                 () = tokio::time::sleep_until(until) => return Ok(Vec::new()),
-                () = tokio::time::sleep(arrivals::REST) => {}
+                () = tokio::time::sleep_until(rested) => {}
             }
         }
     }
