@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use md5::{Digest, Md5};
 use rocketmq_route::MessageQueue;
 
-use super::{Allocate, AllocateError, Share, md5};
+use super::{Allocate, AllocateError, Share};
 
 /// `CONSISTENT_HASH`: members lie on a ring in several places each, and a queue belongs to the next one
 /// (`AllocateMessageQueueConsistentHash`, `ConsistentHashRouter`). Shares are uneven.
@@ -56,7 +57,7 @@ fn java_text(queue: &MessageQueue) -> String {
 
 /// The first four bytes of the text's MD5.
 fn hash(text: &str) -> u32 {
-    let [a, b, c, d, ..] = md5::digest(text.as_bytes());
+    let [a, b, c, d, ..] = Md5::digest(text).0;
     u32::from_be_bytes([a, b, c, d])
 }
 

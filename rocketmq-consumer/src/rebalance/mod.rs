@@ -8,7 +8,6 @@ mod consistent_hash;
 mod laws;
 mod machine_room;
 mod machine_room_nearby;
-mod md5;
 mod members;
 mod plan;
 mod round;
