@@ -44,7 +44,8 @@ async fn names_are_in_their_namespace_at_the_servers_only() {
     let client = client.connect().await.unwrap();
     let producer = client.producer("p").start().await.unwrap();
     producer.send(Message::new("wrapped", "x")).await.unwrap();
-    assert_eq!(cluster.stored("broker-a", "shop%wrapped", 2), 1);
+    let stored = || cluster.stored("broker-a", "shop%wrapped", 2);
+    eventually("it is stored under its whole name", || async { stored() == 1 }).await;
     let (topics, mut seen) = tokio::sync::mpsc::unbounded_channel();
     let consumer = client.push_consumer("namespaced").subscribe("wrapped", "*");
     let consumer = consumer.start_from(StartFrom::First).start(move |delivery: Delivery| {
