@@ -148,7 +148,7 @@ async fn tell(core: &Core, address: &Arc<str>, full: &HeartbeatData) -> Option<I
         Err(cause) => {
             counters.heartbeats_failed.add_one();
             core.registry.not_told(address);
-            tracing::debug!(%address, cause = &cause as &dyn std::error::Error, "heartbeat failed");
+            tracing::debug!(%address, %cause, "heartbeat failed");
             again_at(&cause)
         }
     }
