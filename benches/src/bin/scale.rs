@@ -53,7 +53,7 @@ async fn idle() -> Outcome {
     let consumer = consumer(&client, TOPICS, Arc::default()).await?;
     let polling = async {
         while client.stats().outstanding < TOPICS * QUEUES {
-            sleep(Duration::from_millis(500)).await; eprintln!("{:.1} {} {:?}", began.elapsed().as_secs_f64(), client.stats().outstanding, asked.counts());
+            sleep(Duration::from_millis(5)).await;
         }
     };
     timeout(PATIENCE, polling).await.map_err(|_| "not every queue is polled")?;
