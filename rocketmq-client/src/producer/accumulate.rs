@@ -19,11 +19,8 @@ use tokio::{
 };
 
 use super::{
-    PendingReceipt, Producer, SendReceipt,
-    batch::Chunk,
-    room::Place,
-    sending::{Draft, Target},
-    wire::Kind,
+    PendingReceipt, Producer, SendReceipt, batch::Chunk, choosing::Target, room::Place,
+    sending::Draft, wire::Kind,
 };
 use crate::{Error, Message};
 

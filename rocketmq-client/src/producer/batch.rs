@@ -10,7 +10,8 @@ use rocketmq_route::MessageQueue;
 
 use super::{
     Producer, QueueKey, SendContext, SendReceipt,
-    sending::{Sending, Stored, Target},
+    choosing::Target,
+    sending::{Sending, Stored},
     wire::{Kind, Wire},
 };
 use crate::{Call, Error, Message};

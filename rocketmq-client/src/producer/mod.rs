@@ -5,6 +5,7 @@ mod attempt;
 mod batch;
 mod builder;
 mod checks;
+mod choosing;
 mod ending;
 mod faults;
 mod hooks;
@@ -21,11 +22,10 @@ mod transaction;
 mod wire;
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{
-        Arc, PoisonError, RwLock, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -61,6 +61,7 @@ use crate::{
 };
 use accumulate::Accumulator;
 use builder::ProducerOptions;
+use choosing::Turns;
 use faults::Faults;
 use room::Room;
 use sending::Draft;
@@ -89,22 +90,6 @@ struct Shared {
     faults: Option<Faults>,
     tracer: Option<Tracer>,
     closed: AtomicBool,
-}
-
-/// Whose turn it is among the queues of each topic: one counter a topic, whichever thread sends.
-#[derive(Default)]
-struct Turns(RwLock<BTreeMap<Arc<str>, AtomicUsize>>);
-
-impl Turns {
-    fn draw(&self, topic: &Arc<str>) -> usize {
-        let next = |turns: &AtomicUsize| turns.fetch_add(1, Ordering::Relaxed);
-        if let Some(turns) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(topic) {
-            return next(turns);
-        }
-        let mut turns = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // A random start, so that producers started together do not all begin with the same queue.
-        next(turns.entry(Arc::clone(topic)).or_insert_with(|| fastrand::usize(..).into()))
-    }
 }
 
 impl Producer {

@@ -1,11 +1,23 @@
-//! Sends in their spans.
+//! What others learn of sends: spans around them, and records in message traces.
 
+use std::borrow::Cow;
+
+use rocketmq_protocol::{
+    message::property,
+    trace::{MessageType, ProducedMessage, PubTrace, TraceRecord},
+};
+use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
-use super::sending::{Begun, Sending, Stored};
+use super::{
+    SendStatus,
+    sending::{Begun, Sending, Stored},
+};
 use crate::{
     Error,
+    client::wall_millis,
     spans::{self, Outgoing},
+    trace::Tracer,
 };
 
 impl Sending {
@@ -52,5 +64,39 @@ impl Sending {
             messages: self.messages(),
             properties: self.properties(),
         })
+    }
+
+    /// Reports a stored message (`client/hook/SendMessageTraceHookImpl.java`).
+    pub(super) fn trace(&self, tracer: &Tracer, began: Instant, stored: &Stored) {
+        let (core, receipt) = (self.core(), &stored.receipt);
+        let topic = core.namespace().unwrap(self.topic());
+        let Some(answer) = &stored.answer else { return };
+        let Some(region) = answer.region.as_deref() else { return };
+        if answer.trace_on == Some(false) || tracer.leaves_out(&topic) {
+            return;
+        }
+        let own = |text: &str| Cow::<'static, str>::Owned(text.to_owned());
+        let properties = self.properties();
+        let elapsed = began.elapsed();
+        tracer.record(TraceRecord::Pub(PubTrace {
+            message: ProducedMessage {
+                timestamp: wall_millis() - i64::try_from(elapsed.as_millis()).unwrap_or(0),
+                region_id: own(region),
+                group: own(self.producer().group()),
+                topic: own(&topic),
+                message_id: own(receipt.message_id().as_str()),
+                tags: properties.get(property::TAGS).map(own),
+                keys: properties.get(property::KEYS).map(own),
+                store_host: core
+                    .master_of(receipt.queue())
+                    .map_or(Cow::Borrowed(""), |address| own(&address)),
+                message_type: MessageType::of_message(&properties),
+            },
+            body_length: i32::try_from(self.plain_length()).unwrap_or(i32::MAX),
+            cost_time: i32::try_from(elapsed.as_millis()).unwrap_or(i32::MAX),
+            offset_message_id: Some(own(&answer.msg_id)),
+            success: receipt.status() == SendStatus::Stored,
+            client_host: None,
+        }));
     }
 }

@@ -24,11 +24,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{
-    Producer, SendCall,
-    sending::{Draft, Target},
-    wire::Kind,
-};
+use super::{Producer, SendCall, choosing::Target, sending::Draft, wire::Kind};
 use crate::{Call, Delivery, Error, ErrorKind, Message, client::wall_millis};
 
 /// A message about to be sent whose answer is waited for. Await it for the [`Reply`].

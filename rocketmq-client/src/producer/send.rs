@@ -6,11 +6,8 @@ use rocketmq_protocol::message::string_hash;
 use rocketmq_route::MessageQueue;
 
 use super::{
-    PendingReceipt, Producer, SendReceipt,
-    accumulate::Adding,
-    launch::Launched,
-    room::Place,
-    sending::{Draft, Target},
+    PendingReceipt, Producer, SendReceipt, accumulate::Adding, choosing::Target, launch::Launched,
+    room::Place, sending::Draft,
 };
 use crate::{Call, Error, Message};
 

@@ -1,7 +1,6 @@
 //! [`Sending`]: a message on its way, over all attempts.
 
 use std::{
-    borrow::Cow,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -10,22 +9,18 @@ use rocketmq_protocol::{
     Text,
     code::ResponseCode,
     header::SendMessageResponseHeader,
-    message::{MessageId, Properties, property},
-    trace::{MessageType, ProducedMessage, PubTrace, TraceRecord},
+    message::{MessageId, Properties},
 };
-use rocketmq_route::{Contact, MessageQueue, SendPlan, TopicRoute, queue_by_hash};
+use rocketmq_route::{Contact, MessageQueue, TopicRoute};
 use tokio::time::Instant;
 
 use super::{
     Producer, SendContext, SendReceipt, SendStatus,
     attempt::Attempt,
+    choosing::{Choosing, Target},
     wire::{Kind, Wire},
 };
-use crate::{
-    Error, ErrorKind, Message,
-    client::{Core, wall_millis},
-    trace::Tracer,
-};
+use crate::{Error, ErrorKind, Message, client::Core};
 
 /// A message with everything that was said about how to send it.
 pub(super) struct Draft {
@@ -50,19 +45,6 @@ impl Draft {
             invalid: None,
         }
     }
-}
-
-/// Tells the index of a queue among all of the topic.
-pub(super) type QueueChoice = Box<dyn Fn(&[MessageQueue]) -> usize + Send + Sync>;
-
-/// Which queue a message goes to.
-pub(super) enum Target {
-    Any,
-    Queue(MessageQueue),
-    Hash(i32),
-    Chosen(QueueChoice),
-    /// Some queue of this broker, where the topic has one.
-    Broker(Arc<str>),
 }
 
 impl Producer {
@@ -108,8 +90,7 @@ pub(super) struct Sending {
     topic: Arc<str>,
     id: MessageId,
     wire: Wire,
-    target: Target,
-    plan: SendPlan,
+    choosing: Choosing,
     deadline: Instant,
     context: SendContext,
     /// How many messages it stands for.
@@ -127,13 +108,9 @@ impl Sending {
         context: SendContext,
     ) -> Self {
         let options = &producer.shared.options;
-        let plan = match &target {
-            Target::Any | Target::Broker(_) => SendPlan::round_robin(1 + options.retries),
-            Target::Queue(queue) => SendPlan::to_queue(queue.clone()),
-            Target::Hash(_) | Target::Chosen(_) => SendPlan::round_robin(1),
-        };
+        let choosing = Choosing::new(target, options.retries);
         let deadline = Instant::now() + timeout.unwrap_or(options.send_timeout);
-        Self { producer, topic, id, wire, target, plan, deadline, context, messages: 1 }
+        Self { producer, topic, id, wire, choosing, deadline, context, messages: 1 }
     }
 
     /// Counts as so many messages.
@@ -175,6 +152,11 @@ impl Sending {
         self.wire.body.len()
     }
 
+    /// Of the body as the application gave it.
+    pub(super) fn plain_length(&self) -> usize {
+        self.wire.plain_length
+    }
+
     pub(super) async fn run(&mut self) -> Result<SendReceipt, Error> {
         self.deliver().await.map(|stored| stored.receipt)
     }
@@ -198,41 +180,6 @@ impl Sending {
         if let (Some(tracer), Some(began), Ok(stored)) = (&shared.tracer, began, outcome) {
             self.trace(tracer, began, stored);
         }
-    }
-
-    /// Reports a stored message (`client/hook/SendMessageTraceHookImpl.java`).
-    fn trace(&self, tracer: &Tracer, began: Instant, stored: &Stored) {
-        let (shared, receipt) = (&self.producer.shared, &stored.receipt);
-        let core = shared.client.core();
-        let topic = core.namespace().unwrap(&self.topic);
-        let Some(answer) = &stored.answer else { return };
-        let Some(region) = answer.region.as_deref() else { return };
-        if answer.trace_on == Some(false) || tracer.leaves_out(&topic) {
-            return;
-        }
-        let own = |text: &str| Cow::<'static, str>::Owned(text.to_owned());
-        let properties = self.wire.properties();
-        let elapsed = began.elapsed();
-        tracer.record(TraceRecord::Pub(PubTrace {
-            message: ProducedMessage {
-                timestamp: wall_millis() - i64::try_from(elapsed.as_millis()).unwrap_or(0),
-                region_id: own(region),
-                group: own(&shared.group),
-                topic: own(&topic),
-                message_id: own(receipt.message_id().as_str()),
-                tags: properties.get(property::TAGS).map(own),
-                keys: properties.get(property::KEYS).map(own),
-                store_host: core
-                    .master_of(receipt.queue())
-                    .map_or(Cow::Borrowed(""), |address| own(&address)),
-                message_type: MessageType::of_message(&properties),
-            },
-            body_length: i32::try_from(self.wire.plain_length).unwrap_or(i32::MAX),
-            cost_time: i32::try_from(elapsed.as_millis()).unwrap_or(i32::MAX),
-            offset_message_id: Some(own(&answer.msg_id)),
-            success: receipt.status() == SendStatus::Stored,
-            client_host: None,
-        }));
     }
 
     /// Makes sure that every broker of the topic knows this client.
@@ -306,12 +253,12 @@ impl Sending {
             };
             let final_error = error.as_ref().is_some_and(|error| !self.is_worth_another(error));
             made.last = error.map(|error| made.note(error));
-            if final_error || !self.plan.may_retry() || Instant::now() >= self.deadline {
+            if final_error || !self.choosing.may_retry() || Instant::now() >= self.deadline {
                 return made.end(Error::timeout("the message was stored"));
             }
             tracing::debug!(queue = %step.queue, cause = ?made.last, "attempt to send failed");
             self.producer.shared.counters.retries.fetch_add(1, Ordering::Relaxed);
-            self.plan.failed(&step.queue.broker_name);
+            self.choosing.failed(&step.queue.broker_name);
             self.core().routes.want(&self.topic);
         }
     }
@@ -327,11 +274,13 @@ impl Sending {
 
     /// A step along a route. `None`: there is no queue.
     fn step(&mut self, route: &TopicRoute) -> Result<Option<Step>, Error> {
-        let Some(queue) = self.choose(route)? else { return Ok(None) };
-        for hook in &*self.producer.shared.options.hooks {
+        let shared = &self.producer.shared;
+        let queue = self.choosing.next(shared, &self.topic, route.publish_queues())?;
+        let Some(queue) = queue else { return Ok(None) };
+        for hook in &*shared.options.hooks {
             hook.before_attempt(&queue, &self.context).map_err(vetoed)?;
         }
-        let elsewhere = self.plan.may_retry() && route.has_several_brokers();
+        let elsewhere = self.choosing.may_retry() && route.has_several_brokers();
         Ok(Some(Step { queue, elsewhere, deadline: self.attempt_deadline(elsewhere) }))
     }
 
@@ -378,47 +327,6 @@ impl Sending {
         new.filter(|route| !route.publish_queues().is_empty())
             .map(Arc::new)
             .ok_or_else(|| self.no_queue())
-    }
-
-    fn choose(&mut self, route: &TopicRoute) -> Result<Option<MessageQueue>, Error> {
-        let queues = route.publish_queues();
-        let shared = &self.producer.shared;
-        match &self.target {
-            Target::Hash(hash) => {
-                let chosen = queue_by_hash(queues, *hash).cloned();
-                return Ok(self.plan.next(queues, || 0).and(chosen));
-            }
-            Target::Chosen(choose) => {
-                if self.plan.next(queues, || 0).is_none() {
-                    return Ok(None);
-                }
-                let shown: Vec<_> = queues
-                    .iter()
-                    .map(|queue| shared.client.core().namespace().unwrap_queue(queue))
-                    .collect();
-                let queue = queues.get(choose(&shown)).cloned();
-                return queue.map(Some).ok_or_else(|| {
-                    Error::invalid(format!(
-                        "the chosen queue is beyond the {} there are",
-                        shown.len()
-                    ))
-                });
-            }
-            Target::Broker(name) if queues.iter().any(|queue| queue.broker_name == *name) => {
-                let there: Vec<_> =
-                    queues.iter().filter(|queue| queue.broker_name == *name).cloned().collect();
-                return Ok(self.plan.next(&there, || fastrand::usize(..)));
-            }
-            Target::Any | Target::Queue(_) | Target::Broker(_) => {}
-        }
-        let ticket = || shared.turns.draw(&self.topic);
-        Ok(match &shared.faults {
-            None => self.plan.next(queues, ticket),
-            Some(faults) => {
-                let now = Instant::now().into_std();
-                self.plan.next_avoiding(queues, &faults.table(), now, ticket)
-            }
-        })
     }
 
     pub(super) fn attempt<'a>(&'a self, step: &'a Step) -> Attempt<'a> {
