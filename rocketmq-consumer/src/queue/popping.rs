@@ -67,6 +67,8 @@ enum State {
     },
     /// A handler has it, and more time is being asked for. What it said meanwhile waits for the new receipt.
     Renewing {
+        since: Instant,
+        overdue: Instant,
         then: Option<Outcome>,
     },
     Acking,
@@ -80,6 +82,12 @@ struct Acks {
     in_flight: Option<(Vec<i64>, Instant)>,
     not_before: Option<Instant>,
 }
+
+/// A handler is not begun with a message that comes again sooner than this.
+const LEAST_TIME: Duration = Duration::from_secs(1);
+
+/// An acknowledgement without an answer is sent again after this: what has gathered behind it goes along, and must not come too late.
+const ACK_TIME: Duration = Duration::from_secs(1);
 
 /// It is being given up.
 #[derive(Debug, Clone, Copy)]
@@ -264,6 +272,10 @@ impl Popping {
             && let Some(number) = self.waiting.pop_front()
         {
             let Some(entry) = self.entries.get_mut(&number) else { continue };
+            if entry.expires.saturating_duration_since(ctx.now.monotonic) < LEAST_TIME {
+                self.forget(number);
+                continue;
+            }
             let renew_at = renew_after
                 .filter(|_| ctx.config.pop.renew)
                 .map(|after| entry.expires - ctx.config.pop.invisible + after);
@@ -285,7 +297,7 @@ impl Popping {
             Some(entry) if matches!(entry.state, State::Taken { .. }) => {
                 self.apply(tenure, ctx, number, outcome);
             }
-            Some(Entry { state: State::Renewing { then: then @ None }, .. }) => {
+            Some(Entry { state: State::Renewing { then: then @ None, .. }, .. }) => {
                 *then = Some(outcome);
             }
             Some(_) | None => ctx.counters.late_settlements += 1,
@@ -381,19 +393,21 @@ impl Popping {
             ctx.counters.late_answers += 1;
             return;
         };
-        let State::Renewing { then } = entry.state else {
+        let State::Renewing { since, then, .. } = entry.state else {
             // It comes again, at the time that was asked for or at the old one.
             self.forget(number);
             return;
         };
-        let renewed = answer.is_ok();
-        if let Ok(receipt) = answer {
-            entry.receipt = receipt;
-            entry.expires = now + invisible;
-        }
-        let left = entry.expires.saturating_duration_since(now);
-        let again = if renewed { pop::renew_after(invisible) } else { Some(left / 2) };
-        entry.state = State::Taken { renew_at: again.map(|after| now + after) };
+        let renew_at = match answer {
+            Ok(receipt) => {
+                entry.receipt = receipt;
+                // The broker has counted from some moment since then.
+                entry.expires = since + invisible;
+                pop::renew_after(invisible).map(|after| since + after)
+            }
+            Err(_) => Some(now + entry.expires.saturating_duration_since(now) / 2),
+        };
+        entry.state = State::Taken { renew_at };
         if let Some(outcome) = then {
             self.apply(tenure, ctx, number, outcome);
         }
@@ -439,7 +453,7 @@ impl Popping {
         if numbers.is_empty() {
             return;
         }
-        let deadline = now + ctx.config.request_timeout;
+        let deadline = now + ctx.config.request_timeout.min(ACK_TIME);
         let Tenure { queue, epoch, .. } = tenure.clone();
         self.acks.in_flight = Some((numbers, deadline + ANSWER_GRACE));
         ctx.out.push(Action::Ack(PopAck { epoch, queue, receipts: acks, deadline }));
@@ -466,7 +480,7 @@ impl Popping {
     /// What is out of time comes again, whatever anybody says about it.
     fn expire(&mut self, tenure: &Tenure, ctx: &mut Context<'_>) {
         let now = ctx.now.monotonic;
-        let due = self.entries.iter().filter(|(_, entry)| entry.expires <= now);
+        let due = self.entries.iter().filter(|(_, entry)| entry.ends() <= now);
         for number in due.map(|(number, _)| *number).collect::<Vec<_>>() {
             let taken = self.forget(number).filter(|entry| entry.is_with_handler());
             if let Some(entry) = taken {
@@ -478,9 +492,10 @@ impl Popping {
 
     fn renew(&mut self, tenure: &Tenure, ctx: &mut Context<'_>) {
         let now = ctx.now.monotonic;
+        let overdue = now + ctx.config.request_timeout + ANSWER_GRACE;
         for (number, entry) in &mut self.entries {
             if matches!(entry.state, State::Taken { renew_at: Some(at) } if at <= now) {
-                entry.state = State::Renewing { then: None };
+                entry.state = State::Renewing { since: now, overdue, then: None };
                 let action = entry.reappearance(tenure, ctx, *number, ctx.config.pop.invisible);
                 ctx.out.push(action);
             }
@@ -585,10 +600,18 @@ impl Entry {
         matches!(self.state, State::Taken { .. } | State::Renewing { .. })
     }
 
+    /// When it comes again. Whether more time was granted in time is known with the answer only.
+    fn ends(&self) -> Instant {
+        match self.state {
+            State::Renewing { overdue, .. } => self.expires.max(overdue),
+            _ => self.expires,
+        }
+    }
+
     fn next(&self) -> Instant {
         match self.state {
             State::Taken { renew_at: Some(at) } => at.min(self.expires),
-            _ => self.expires,
+            _ => self.ends(),
         }
     }
 

@@ -133,6 +133,8 @@ fn a25_acknowledgements_gather_behind_the_one_that_is_under_way() {
     scenario.settle(&taken[..1], Outcome::Ack);
     let first = next_ack(&mut scenario);
     assert_eq!(offsets(&first), [0]);
+    // What gathers behind it does not wait for longer, if there is no answer.
+    assert_eq!(first.deadline, scenario.now.monotonic + secs(1));
     for delivery in &taken[1..] {
         scenario.settle(std::slice::from_ref(delivery), Outcome::Ack);
     }
@@ -186,6 +188,49 @@ fn f100_time_is_renewed_while_a_handler_is_at_work_and_the_newest_receipt_counts
     quiet(&mut scenario);
     scenario.tell(renewed(renewal.delivery, &renewal.receipt, 9_999));
     assert_eq!(next_ack(&mut scenario).receipts[0].pop_time, 9_999);
+}
+
+#[test]
+fn f100_a_message_is_kept_until_it_is_known_whether_it_was_renewed_in_time() {
+    let (mut scenario, plan) = popping(config_of_pops());
+    scenario.tell(Input::Popped { pop: plan.pop, answer: Ok(messages(0..2, 0)) });
+    scenario.wait(ms(58_500));
+    // No handler had time for it before now.
+    let taken = scenario.take(1);
+    scenario.wait(ms(1));
+    let renewal = next_reappearance(&mut scenario);
+    scenario.wait(ms(2_500));
+    assert!(scenario.take(9).is_empty(), "the other comes again");
+    scenario.settle(&taken, Outcome::Ack);
+    scenario.tell(renewed(renewal.delivery, &renewal.receipt, 9_999));
+    assert_eq!(next_ack(&mut scenario).receipts[0].pop_time, 9_999);
+}
+
+#[test]
+fn f100_time_that_was_granted_counts_from_when_it_was_asked_for() {
+    let (mut scenario, taken) = holding(config_of_pops(), 1, 0);
+    for _ in 0..3 {
+        scenario.wait(secs(40));
+        let renewal = next_reappearance(&mut scenario);
+        scenario.wait(secs(2));
+        scenario.tell(renewed(renewal.delivery, &renewal.receipt, 9_999));
+        scenario.wait(ms(37_999));
+        quiet(&mut scenario);
+        scenario.wait(ms(1));
+        let renewal = next_reappearance(&mut scenario);
+        scenario.tell(renewed(renewal.delivery, &renewal.receipt, 9_999));
+    }
+    scenario.settle(&taken, Outcome::Ack);
+    assert_eq!(offsets(&next_ack(&mut scenario)), [0]);
+}
+
+#[test]
+fn f100_a_message_that_is_about_to_come_again_is_not_begun() {
+    let (mut scenario, plan) = popping(config_of_pops());
+    scenario.tell(Input::Popped { pop: plan.pop, answer: Ok(messages(0..1, 0)) });
+    scenario.wait(ms(59_001));
+    assert!(scenario.take(9).is_empty());
+    assert_eq!(unacknowledged(&scenario), 0);
 }
 
 #[test]
