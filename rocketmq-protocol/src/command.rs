@@ -127,7 +127,7 @@ impl Command {
         };
         write_frame_head(&head, body_len, form, out, |fields: &mut FieldWriter<'_>| {
             for field in self.ext_fields.iter() {
-                fields.put_bytes(field.key, field.value.bytes());
+                fields.put_pair(field.key, field.value.bytes());
             }
         })
     }

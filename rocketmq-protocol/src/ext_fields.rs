@@ -117,11 +117,16 @@ impl ExtFields {
 /// Appends one entry.
 pub(crate) fn put_entry(out: &mut BytesMut, key: &[u8], value: &[u8]) -> Result<(), EncodeError> {
     let key_length = i16::try_from(key.len()).map_err(|_| EncodeError::KeyTooLong(key.len()))?;
-    let value_length =
-        i32::try_from(value.len()).map_err(|_| EncodeError::HeaderTooLong(value.len()))?;
     out.put_i16(key_length);
     out.put_slice(key);
-    out.put_i32(value_length);
+    put_value(out, value)
+}
+
+/// Appends what follows the key of an entry.
+#[inline]
+pub(crate) fn put_value(out: &mut BytesMut, value: &[u8]) -> Result<(), EncodeError> {
+    let length = i32::try_from(value.len()).map_err(|_| EncodeError::HeaderTooLong(value.len()))?;
+    out.put_i32(length);
     out.put_slice(value);
     Ok(())
 }

@@ -45,5 +45,5 @@ pub use flags::Flags;
 pub use frame::{FRAME_MAX, FrameLimits};
 pub use header::{Header, Request};
 pub use perm::Perm;
-pub use serialization::{FieldWriter, Head, Serialization, encode_head};
+pub use serialization::{FieldWriter, Head, Key, Serialization, encode_head};
 pub use text::Text;

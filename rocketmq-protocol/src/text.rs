@@ -73,11 +73,20 @@ impl Text {
         match &self.0 {
             Repr::Static(text) => text,
             Repr::Shared(text) => text,
-            Repr::Short(length, bytes) => {
-                let bytes = bytes.get(..usize::from(*length)).unwrap_or_default();
-                std::str::from_utf8(bytes).unwrap_or_default()
+            Repr::Short(..) | Repr::Frame(_) => {
+                std::str::from_utf8(self.as_bytes()).unwrap_or_default()
             }
-            Repr::Frame(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
+        }
+    }
+
+    /// The characters as UTF-8, without checking them again.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Static(text) => text.as_bytes(),
+            Repr::Shared(text) => text.as_bytes(),
+            Repr::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Repr::Frame(bytes) => bytes,
         }
     }
 
@@ -150,7 +159,7 @@ impl From<&Arc<str>> for Text {
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -158,13 +167,13 @@ impl Eq for Text {}
 
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -176,7 +185,7 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 

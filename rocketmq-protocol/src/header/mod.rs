@@ -163,7 +163,7 @@ macro_rules! headers {
                     }
 
                     fn encode(&self, out: &mut $crate::serialization::FieldWriter<'_>) {
-                        $($crate::header::Value::write(&self.$field, $key, out);)*
+                        $($crate::header::Value::write(&self.$field, $crate::serialization::key!($key), out);)*
                         $($crate::header::Header::encode(&self.$rest, out);)?
                     }
                 }

@@ -1,6 +1,10 @@
 //! The types that a header field may have.
 
-use crate::{Text, ext_fields::Raw, serialization::FieldWriter};
+use crate::{
+    Text,
+    ext_fields::Raw,
+    serialization::{FieldWriter, Key, parse_integer},
+};
 
 /// A type that a header field may have. On the wire every value is text.
 pub trait Value: Sized {
@@ -13,7 +17,7 @@ pub trait Value: Sized {
     fn parse(raw: Raw<'_>) -> Option<Self>;
 
     /// Writes the pair, or nothing where the value is "absent".
-    fn write(&self, key: &'static str, out: &mut FieldWriter<'_>);
+    fn write(&self, key: Key, out: &mut FieldWriter<'_>);
 }
 
 impl<T: Value> Value for Option<T> {
@@ -25,7 +29,8 @@ impl<T: Value> Value for Option<T> {
         T::parse(raw).map(Some)
     }
 
-    fn write(&self, key: &'static str, out: &mut FieldWriter<'_>) {
+    #[inline(always)]
+    fn write(&self, key: Key, out: &mut FieldWriter<'_>) {
         if let Some(value) = self {
             value.write(key, out);
         }
@@ -37,8 +42,9 @@ impl Value for Text {
         Some(raw.to_text())
     }
 
-    fn write(&self, key: &'static str, out: &mut FieldWriter<'_>) {
-        out.put(key, self);
+    #[inline(always)]
+    fn write(&self, key: Key, out: &mut FieldWriter<'_>) {
+        out.put(key, self.as_bytes());
     }
 }
 
@@ -46,10 +52,11 @@ macro_rules! numbers {
     ($($int:ty)*) => {$(
         impl Value for $int {
             fn parse(raw: Raw<'_>) -> Option<Self> {
-                std::str::from_utf8(raw.bytes()).ok()?.parse().ok()
+                parse_integer(raw.bytes())?.try_into().ok()
             }
 
-            fn write(&self, key: &'static str, out: &mut FieldWriter<'_>) {
+            #[inline(always)]
+    fn write(&self, key: Key, out: &mut FieldWriter<'_>) {
                 out.put_number(key, i64::from(*self));
             }
         }
@@ -63,8 +70,12 @@ impl Value for bool {
         Some(raw.bytes().eq_ignore_ascii_case(b"true"))
     }
 
-    fn write(&self, key: &'static str, out: &mut FieldWriter<'_>) {
-        out.put(key, if *self { "true" } else { "false" });
+    #[inline(always)]
+    fn write(&self, key: Key, out: &mut FieldWriter<'_>) {
+        match self {
+            true => out.put_plain(key, b"true"),
+            false => out.put_plain(key, b"false"),
+        }
     }
 }
 
@@ -85,13 +96,11 @@ impl Value for BoundaryType {
         Some(if upper { Self::Upper } else { Self::Lower })
     }
 
-    fn write(&self, key: &'static str, out: &mut FieldWriter<'_>) {
-        out.put(
-            key,
-            match self {
-                Self::Lower => "LOWER",
-                Self::Upper => "UPPER",
-            },
-        );
+    #[inline(always)]
+    fn write(&self, key: Key, out: &mut FieldWriter<'_>) {
+        match self {
+            Self::Lower => out.put_plain(key, b"LOWER"),
+            Self::Upper => out.put_plain(key, b"UPPER"),
+        }
     }
 }

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
-    Digits, FieldWriter, Head, Serialization,
+    FieldWriter, Head, Serialization,
+    decimal::{Digits, parse_integer},
     scan::{Scan, Token},
     string::{Quoted, write_string},
 };
@@ -19,19 +20,24 @@ use crate::{
 };
 
 pub(crate) fn read_header(header: &Bytes, body: Bytes) -> Result<Command, DecodeError> {
-    // Checked once for the whole header: slices of it between ASCII characters are UTF-8 too.
-    if let Err(error) = std::str::from_utf8(header) {
-        return Err(DecodeError::Header {
-            form: "JSON",
-            at: error.valid_up_to(),
-            what: "not UTF-8",
-        });
-    }
+    check_utf8(header)?;
     let mut command = Command { body, ..Command::default() };
     let mut scan = Scan::new(header);
     scan.object(|scan, key| read_member(scan, key, header, &mut command))?;
     scan.end()?;
     Ok(command)
+}
+
+/// Once for the whole header: slices of it between ASCII characters are UTF-8 too.
+fn check_utf8(header: &[u8]) -> Result<(), DecodeError> {
+    if header.is_ascii() {
+        return Ok(()); // mostly, and sooner known
+    }
+    std::str::from_utf8(header).map(drop).map_err(|error| DecodeError::Header {
+        form: "JSON",
+        at: error.valid_up_to(),
+        what: "not UTF-8",
+    })
 }
 
 /// Reads the value of one member. The last of several with the same name counts; names that upstream does not know are
@@ -60,16 +66,16 @@ fn read_member(
 /// A number, or text that spells one. Fractions are cut off; null and empty text are 0, as in upstream's parsers.
 fn read_number(scan: &mut Scan<'_>) -> Result<i32, DecodeError> {
     let number = match scan.value()? {
-        Token::Number(digits) => parse_integer(digits).or_else(|| parse_fraction(digits)),
+        Token::Number(digits) => parse_i32(digits).or_else(|| parse_fraction(digits)),
         Token::String(Quoted { raw: [], .. }) | Token::Null => Some(0),
-        Token::String(text) => parse_integer(&text.unescape()),
+        Token::String(text) => parse_i32(&text.unescape()),
         Token::Other(_) => None,
     };
     number.ok_or_else(|| scan.error("not a number of 32 bits"))
 }
 
-fn parse_integer(digits: &[u8]) -> Option<i32> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+fn parse_i32(text: &[u8]) -> Option<i32> {
+    parse_integer(text)?.try_into().ok()
 }
 
 fn parse_fraction(number: &[u8]) -> Option<i32> {
@@ -86,7 +92,7 @@ fn read_language(scan: &mut Scan<'_>) -> Result<LanguageCode, DecodeError> {
             LanguageCode::from_name(&name.unescape()).or(Some(LanguageCode::OTHER))
         }
         Token::Null => Some(LanguageCode::OTHER),
-        Token::Number(ordinal) => parse_integer(ordinal)
+        Token::Number(ordinal) => parse_i32(ordinal)
             .and_then(|ordinal| u8::try_from(ordinal).ok())
             .map(LanguageCode)
             .filter(|language| language.name().is_some()),
@@ -141,12 +147,10 @@ pub(crate) fn write_header(
     out.put_slice(b",\"extFields\":{");
     let mut writer = FieldWriter::new(out, Serialization::Json);
     fields(&mut writer);
-    let none = writer.first;
     writer.finish()?;
-    if none {
-        out.truncate(before_fields);
-    } else {
-        out.put_u8(b'}');
+    match out.last_mut() {
+        Some(comma @ b',') => *comma = b'}',
+        _ => out.truncate(before_fields), // none at all
     }
     out.put_slice(b",\"flag\":");
     write_number(head.flags.0, out);

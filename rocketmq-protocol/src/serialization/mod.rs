@@ -1,6 +1,8 @@
 //! The two forms of a header, and writing either straight into an output buffer.
 
 pub(crate) mod binary;
+mod decimal;
+mod field_writer;
 pub(crate) mod json;
 mod scan;
 mod string;
@@ -10,12 +12,14 @@ use bytes::{BufMut, BytesMut};
 use crate::{
     EncodeError, FRAME_MAX, Flags,
     code::{LanguageCode, Version},
-    ext_fields::put_entry,
     frame::{HEADER_WORD, LENGTH_WORD},
     header::Header,
 };
 
-pub(crate) use string::{PlainPairs, unescape, write_string};
+pub(crate) use decimal::parse_integer;
+pub(crate) use field_writer::key;
+pub use field_writer::{FieldWriter, Key};
+pub(crate) use string::{PlainPairs, unescape};
 
 /// The form of a header: the serialize type byte of its frame (`remoting/protocol/SerializeType.java`).
 ///
@@ -66,7 +70,7 @@ pub fn encode_head<H: Header>(
     write_frame_head(head, body_len, form, out, |fields| {
         header.encode(fields);
         for (key, value) in extra {
-            fields.put(key, value);
+            fields.put_pair(key.as_bytes(), value.as_bytes());
         }
     })
 }
@@ -110,92 +114,5 @@ pub(crate) fn write_frame_head(
 fn patch(out: &mut BytesMut, at: usize, word: u32) {
     if let Some(place) = out.get_mut(at..at + 4) {
         place.copy_from_slice(&word.to_be_bytes());
-    }
-}
-
-/// Takes the ext fields of a command that is being written, and puts them in the form of its frame.
-#[derive(Debug)]
-pub struct FieldWriter<'a> {
-    out: &'a mut BytesMut,
-    form: Serialization,
-    first: bool,
-    error: Option<EncodeError>,
-}
-
-impl<'a> FieldWriter<'a> {
-    pub(crate) fn new(out: &'a mut BytesMut, form: Serialization) -> Self {
-        Self { out, form, first: true, error: None }
-    }
-
-    /// Writes a pair.
-    pub fn put(&mut self, key: &str, value: &str) {
-        self.put_bytes(key.as_bytes(), value.as_bytes());
-    }
-
-    /// Writes a number as its decimal text.
-    pub fn put_number(&mut self, key: &str, value: i64) {
-        self.put_bytes(key.as_bytes(), Digits::default().format(value));
-    }
-
-    /// Writes a pair of texts that are UTF-8.
-    pub(crate) fn put_bytes(&mut self, key: &[u8], value: &[u8]) {
-        match self.form {
-            Serialization::Json => {
-                if !self.first {
-                    self.out.put_u8(b',');
-                }
-                write_string(key, self.out);
-                self.out.put_u8(b':');
-                write_string(value, self.out);
-            }
-            Serialization::RocketMq => {
-                if let Err(error) = put_entry(self.out, key, value) {
-                    self.error = Some(error);
-                }
-            }
-        }
-        self.first = false;
-    }
-
-    fn finish(self) -> Result<(), EncodeError> {
-        self.error.map_or(Ok(()), Err)
-    }
-}
-
-/// Room on the stack for the decimal text of any `i64`.
-#[derive(Default)]
-pub(crate) struct Digits([u8; 20]);
-
-impl Digits {
-    pub(crate) fn format(&mut self, value: i64) -> &[u8] {
-        let mut rest = value.unsigned_abs();
-        let mut at = self.0.len();
-        for place in self.0.iter_mut().rev() {
-            at -= 1;
-            *place = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if value < 0 {
-            at -= 1;
-            if let Some(place) = self.0.get_mut(at) {
-                *place = b'-';
-            }
-        }
-        self.0.get(at..).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_need_no_heap() {
-        for value in [0, 7, -1, 10, 1_700_000_000_000, i64::MAX, i64::MIN] {
-            assert_eq!(Digits::default().format(value), value.to_string().as_bytes());
-        }
     }
 }

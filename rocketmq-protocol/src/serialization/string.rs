@@ -18,9 +18,15 @@ impl<'a> Quoted<'a> {
     }
 }
 
-/// Writes a JSON string: runs without special characters are copied whole.
+/// Writes a JSON string.
 pub(crate) fn write_string(text: &[u8], out: &mut BytesMut) {
     out.put_u8(b'"');
+    write_escaped(text, out);
+    out.put_u8(b'"');
+}
+
+/// Writes the inside of a JSON string: runs without special characters are copied whole.
+pub(super) fn write_escaped(text: &[u8], out: &mut BytesMut) {
     let mut rest = text;
     loop {
         let (plain, special) = rest.split_at(plain_run(rest));
@@ -31,7 +37,6 @@ pub(crate) fn write_string(text: &[u8], out: &mut BytesMut) {
         write_escape(*byte, out);
         rest = after;
     }
-    out.put_u8(b'"');
 }
 
 fn write_escape(byte: u8, out: &mut BytesMut) {
