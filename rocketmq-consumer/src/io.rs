@@ -258,6 +258,8 @@ pub enum Failure {
 pub enum Stored {
     /// The next message to read.
     At(i64),
+    /// 0 or nothing: of a young queue, whose first message they still have in memory, brokers say 0 whether they have stored it or not.
+    Young,
     /// Nothing (`QUERY_NOT_FOUND`): the group has never committed an offset of this queue.
     Never,
 }

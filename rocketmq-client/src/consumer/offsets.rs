@@ -43,6 +43,7 @@ impl Requests {
             .map(|(_, address)| Arc::clone(address));
         let reader = reader.ok_or_else(|| unknown_broker(&queue.broker_name))?;
         match self.core.call(&reader, &request, Bytes::new(), deadline).await {
+            Ok(answer) if answer.header.offset == 0 => Ok(Stored::Young),
             Ok(answer) => Ok(Stored::At(answer.header.offset)),
             Err(error) if error.response_code() == Some(ResponseCode::QUERY_NOT_FOUND) => {
                 Ok(Stored::Never)

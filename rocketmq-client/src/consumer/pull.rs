@@ -206,6 +206,7 @@ impl PullConsumer {
         let queue = &*self.locate(queue).await?;
         match self.presence.requests.stored_offset(queue, self.presence.deadline()).await? {
             Stored::At(offset) => Ok(Some(offset)),
+            Stored::Young => Ok(Some(0)),
             Stored::Never => Ok(None),
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!   Waiting ── time ──► Locking ── leased ──┐ (ordered groups)
 //!     │                                     ▼
-//!     └─────── time ──► AskingStored ── At ──────────────────────────► begin
+//!     └─────── time ──► AskingStored ── At, Young ───────────────────► begin
 //!      ▲                  │      └── Never ──► a rule ── known ──────► begin
 //!      │                  │                      └──► AskingStart ───► begin
 //!      └─ failed, silent ─┴─────────────────────────────────┘
@@ -94,6 +94,7 @@ impl Acquiring {
         }
         match answer {
             Ok(Stored::At(offset)) => self.checked("StoredOffset", ctx, offset),
+            Ok(Stored::Young) => Some(0),
             Ok(Stored::Never) => match start(ctx.config.start_from, ctx.is_retry_topic) {
                 Start::At(offset) => Some(offset),
                 Start::Ask(seek) => {

@@ -141,7 +141,9 @@ impl Queue {
         };
         let stored = match &answer {
             Ok(Stored::At(offset)) => Some(*offset),
-            Ok(Stored::Never) | Err(_) => None,
+            // It is committed, as in Java: brokers of 4.x do not let operators reset offsets of which one is not stored
+            // (`Broker2Client.resetOffset`).
+            Ok(Stored::Young | Stored::Never) | Err(_) => None,
         };
         if let Some(offset) = acquiring.stored(&self.tenure, ctx, answer) {
             self.begin(ctx, offset, stored);

@@ -239,6 +239,21 @@ fn f72_an_offset_that_is_not_known_is_asked_for_again_and_never_made_up() {
 }
 
 #[test]
+fn of_a_young_queue_the_beginning_is_committed_before_anything_has_come() {
+    let mut scenario = Scenario::new(config(&["t"]));
+    scenario.route(&["t/a/0"]);
+    scenario.tell(Input::Registered);
+    scenario.rest();
+    scenario.tell(Input::Members { broker: "a".into(), answer: Ok(names_of(&[ME])) });
+    let epoch = scenario.epoch_of("t/a/0").expect("acquired");
+    scenario.rest();
+    scenario.tell(Input::StoredOffset { epoch, answer: Ok(Stored::Young) });
+    assert_eq!(scenario.next_pull().offset, 0);
+    scenario.wait(secs(5));
+    assert_eq!(scenario.next_commit().1, [("t/a/0".into(), 0)]);
+}
+
+#[test]
 fn with_others_in_the_group_a_new_queue_is_left_alone_for_a_moment() {
     let mut scenario = Scenario::new(config(&["t"]));
     scenario.route(TWO);

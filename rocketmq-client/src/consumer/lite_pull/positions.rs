@@ -84,6 +84,7 @@ impl LitePullConsumer {
         let queue = self.namespace().wrap_queue(queue);
         match self.requests.stored_offset(&queue, self.deadline()).await? {
             Stored::At(offset) => Ok(Some(offset)),
+            Stored::Young => Ok(Some(0)),
             Stored::Never => Ok(None),
         }
     }
