@@ -1,4 +1,4 @@
-//! Messages that fail, topics that are given up.
+//! Messages that fail, offsets that cannot be, topics that are given up.
 
 use std::{
     collections::BTreeMap,
@@ -102,6 +102,38 @@ async fn a16_an_ordered_queue_goes_on_behind_what_is_buried() {
     assert_eq!(buried(&client, name).await, [3]);
     assert_eq!(consumer.shutdown(PATIENCE).await.uncommitted, 0);
     assert!(client.shutdown(PATIENCE).await.is_clean());
+}
+
+#[tokio::test]
+async fn a12_an_offset_beyond_the_end_is_repaired_by_itself() {
+    let name = "beyond-the-end";
+    shared().create_topic(name, 1).unwrap();
+    let (client, other) = (client_of(shared()).await, client_of(shared()).await);
+    send(&client, name, 0..10).await;
+    let seen = Seen::default();
+    let start = || {
+        let noted = seen.clone();
+        reader(&client, name, name).start(move |delivery: Delivery| {
+            noted.note(&delivery);
+            async {}
+        })
+    };
+    let consumer = start().await.unwrap();
+    eventually("all are seen", || async { seen.count() == 10 }).await;
+    assert_eq!(consumer.shutdown(PATIENCE).await.uncommitted, 0);
+    let offsets = other.pull_consumer(name).start().await.unwrap();
+    let queue = offsets.queues(name).await.unwrap().remove(0);
+    offsets.commit(&queue, 1_000).await.unwrap();
+    offsets.shutdown().await;
+
+    let consumer = start().await.unwrap();
+    let committed = || async { shared().committed("broker-a", name, name, 1) };
+    eventually("the offset is the end", || async { committed().await == 10 }).await;
+    send(&client, name, 10..15).await;
+    eventually("what is new is seen", || async { seen.count() == 15 }).await;
+    assert_eq!(seen.numbers(), (0..15).collect::<Vec<_>>());
+    assert_eq!(consumer.shutdown(PATIENCE).await.uncommitted, 0);
+    assert_eq!(committed().await, 15);
 }
 
 #[tokio::test]
