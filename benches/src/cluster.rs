@@ -24,7 +24,7 @@ use rocketmq_protocol::{
         GetConsumerListByGroupRequestHeader, GetRouteInfoRequestHeader, OffsetResponseHeader,
         PullMessageRequestHeader, PullMessageResponseHeader,
     },
-    message::{MessageExt, Properties, PropertiesWriter, encode_message, property},
+    message::{MessageExt, Properties, PropertiesWriter, PullSysFlag, encode_message, property},
 };
 
 use crate::{server::Server, stored};
@@ -138,6 +138,9 @@ impl Session {
                 let pull = request.header::<PullMessageRequestHeader>().ok()?;
                 if pull.queue_offset < cluster.backlog(&pull.topic) {
                     return Some(cluster.pull(&request, ResponseCode::SUCCESS));
+                }
+                if !PullSysFlag(pull.sys_flag).contains(PullSysFlag::SUSPEND) {
+                    return Some(cluster.pull(&request, ResponseCode::PULL_NOT_FOUND));
                 }
                 let jitter = f64::from(request.opaque as u32 % 64) / 128.0;
                 let until = Instant::now() + cluster.shape.hold.mul_f64(0.5 + jitter);

@@ -124,6 +124,11 @@ impl Budget {
         false
     }
 
+    /// More than half of it is taken.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.held.saturating_add(self.expected) > self.limit / 2
+    }
+
     /// A pull has ended; what it brought is reported by [`adjust`](Self::adjust).
     pub(crate) fn arrived(&mut self, expected: u64) {
         debug_assert!(self.expected >= expected, "a pull ended twice");

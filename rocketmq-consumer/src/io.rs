@@ -483,7 +483,7 @@ pub struct PullPlan {
     pub max_messages: u32,
     /// At most so many bytes of messages, but at least one message.
     pub max_bytes: u32,
-    /// How long the broker may hold the pull until there is something.
+    /// How long the broker may hold the pull until there is something. Zero: it answers at once.
     pub suspend: Duration,
     /// The offset that the broker may store on this occasion. Absent towards a slave.
     pub commit_offset: Option<i64>,

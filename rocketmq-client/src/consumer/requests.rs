@@ -212,7 +212,8 @@ impl Requests {
             offset: plan.offset,
             max_messages: plan.max_messages,
             max_bytes: plan.max_bytes,
-            suspend: Some(plan.suspend),
+            // A pull that may be held for no time at all would be held until the broker looks again, after 5 s.
+            suspend: Some(plan.suspend).filter(|wait| !wait.is_zero()),
             commit_offset: plan.commit_offset.filter(|_| broker_id == 0),
             sub_version: plan.sub_version,
             subscription: plan.subscription.as_deref(),

@@ -95,10 +95,21 @@ impl ConsumerGroup {
         });
         let questions = choose_brokers(&self.config.group, &mut self.membership, topics);
         let deadline = now.monotonic + self.config.request_timeout;
-        for broker in questions.keys() {
-            self.out.push(Action::QueryMembers { broker: Arc::clone(broker), deadline });
+        let (mut asked, mut known) = (Questions::new(), Vec::new());
+        for (broker, topics) in questions {
+            if let Some(members) = self.membership.just_listed(now.monotonic, &broker) {
+                known.push((members, topics));
+            } else {
+                self.out.push(Action::QueryMembers { broker: Arc::clone(&broker), deadline });
+                asked.insert(broker, topics);
+            }
         }
-        self.round.begin(now.monotonic, questions, deadline + ANSWER_GRACE);
+        self.round.begin(now.monotonic, asked, deadline + ANSWER_GRACE);
+        for (members, topics) in known {
+            for topic in &topics {
+                self.allocate(now, topic, &members);
+            }
+        }
     }
 
     /// Every queue of every topic is read by every member.

@@ -114,6 +114,9 @@ pub(crate) struct Wishes {
     pub(crate) halt: bool,
 }
 
+/// Actions that there stays room for.
+const ROOM_KEPT: usize = 1_024;
+
 /// What is to be done, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox(VecDeque<Action>);
@@ -128,7 +131,12 @@ impl Outbox {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Action> {
-        self.0.pop_front()
+        let action = self.0.pop_front();
+        // What a start with thousands of queues has filled is not needed again.
+        if self.0.is_empty() && self.0.capacity() > ROOM_KEPT {
+            self.0.shrink_to(ROOM_KEPT);
+        }
+        action
     }
 }
 

@@ -195,7 +195,7 @@ impl Popping {
             self.fruitless = 0;
             self.expected = self.bytes.saturating_sub(before);
         } else {
-            self.expected /= 2;
+            self.expected = 0; // the next one comes with the first message
             self.fruitless = self.fruitless.saturating_add(1);
             let waited = ctx.now.monotonic.saturating_duration_since(since);
             if let Some(delay) = pull::pace(waited, self.fruitless) {

@@ -39,7 +39,8 @@ pub(crate) struct Reading {
     broker_id: i64,
     /// The last pull's number. It goes on through epochs.
     sequence: u32,
-    /// What the next answer may bring: as much as the last one, half as much after each that was empty.
+    /// What the next answer may bring: as much as the last one, half as much after each that was filtered away, and nothing to speak
+    /// of once the queue has been read to its end: the next answer comes with the first message.
     expected: u64,
     failures: u32,
     fruitless: u32,
@@ -101,6 +102,9 @@ impl Reading {
         let deadline = now.monotonic + config.pull_timeout;
         self.sequence = self.sequence.wrapping_add(1);
         self.pulled_at = Some(now.wall);
+        // A queue that may be idle reserves room for a whole answer until its broker has said so. While there is little room, it is
+        // not to wait for messages first: thousands of queues stand in line.
+        let is_probe = self.answers == 0 && ctx.budget.is_tight();
         let position = self.ledger.position().filter(|position| *position > 0);
         let commits = config.model == Model::Clustering && self.broker_id == 0;
         ctx.out.push(Action::Pull(PullPlan {
@@ -109,7 +113,7 @@ impl Reading {
             offset: self.ledger.window.next(),
             max_messages: config.pull_batch,
             max_bytes: config.pull_batch_bytes,
-            suspend: config.suspend,
+            suspend: if is_probe { Duration::ZERO } else { config.suspend },
             commit_offset: position.filter(|_| commits),
             broker_id: self.broker_id,
             sub_version: ctx.topic.map_or(0, |topic| topic.version),
@@ -291,6 +295,7 @@ impl Reading {
             ctx.out.event(Event::Unexpected { input: "Pulled", why });
         }
         let before = self.ledger.window.bytes();
+        let at_the_end = answer.status == PullStatus::NoNewMessage;
         let inserted = self.insert(tenure, ctx, answer.messages, from);
         let waited = ctx.now.monotonic.saturating_duration_since(since);
         self.ledger.tally.pulled(inserted, waited);
@@ -305,7 +310,7 @@ impl Reading {
             }
             return;
         }
-        self.expected /= 2;
+        self.expected = if at_the_end { 0 } else { self.expected / 2 };
         if self.ledger.window.next() > from {
             self.fruitless = 0;
             self.look(tenure, ctx);

@@ -19,9 +19,13 @@ pub(crate) struct Membership {
     avoid: BTreeSet<Arc<str>>,
 }
 
+/// How long a list is as good as a new one: less than lies between a round and the one that a notice leads to.
+const FRESH: Duration = Duration::from_millis(100);
+
 #[derive(Debug, Default)]
 struct Known {
     members: Arc<[Arc<str>]>,
+    listed_at: Option<Instant>,
     missing_since: Option<Instant>,
     expelled: bool,
 }
@@ -56,6 +60,7 @@ impl Membership {
         let known = self.brokers.entry(Arc::clone(broker)).or_default();
         if !answer.iter().any(|member| **member == *me) {
             self.avoid.insert(Arc::clone(broker));
+            known.listed_at = None;
             let first = known.missing_since.is_none();
             let since = *known.missing_since.get_or_insert(now);
             if now.saturating_duration_since(since) < patience {
@@ -64,6 +69,7 @@ impl Membership {
             return Verdict::Expelled { first: !std::mem::replace(&mut known.expelled, true) };
         }
         self.avoid.remove(broker);
+        known.listed_at = Some(now);
         known.missing_since = None;
         known.expelled = false;
         answer.sort_by(|a, b| java_order(a, b));
@@ -72,6 +78,13 @@ impl Membership {
             known.members = answer.into();
         }
         Verdict::Listed(Arc::clone(&known.members))
+    }
+
+    /// What a broker has just said. Routes of a thousand topics arrive one by one, and the members are the same for all of them.
+    pub(crate) fn just_listed(&self, now: Instant, broker: &str) -> Option<Arc<[Arc<str>]>> {
+        let known = self.brokers.get(broker)?;
+        let age = now.saturating_duration_since(known.listed_at?);
+        (age < FRESH).then(|| Arc::clone(&known.members))
     }
 
     /// A broker had no answer: another one is asked next time, where there is another.
