@@ -10,7 +10,10 @@
 //! at the first message that it cannot read, this decoder holds every message to its total size: one that does not end where it
 //! says is damaged, and the next is looked for where it says.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::Range,
+};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
@@ -44,19 +47,42 @@ impl Iterator for Messages {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.body.get(self.at..).filter(|rest| !rest.is_empty())?;
         let start = self.at;
-        let total = rest.first_chunk::<4>().map(|word| i32::from_be_bytes(*word));
-        let length = total.and_then(|total| usize::try_from(total).ok());
-        let length = length.filter(|length| (SMALLEST..=rest.len()).contains(length));
+        let rest = self.body.get(start..).filter(|rest| !rest.is_empty())?;
+        let message = first_message(rest);
         // Where the next message begins is not known without it: the rest is one loss.
-        self.at += length.unwrap_or(rest.len());
-        let read = match (length, rest.get(..self.at - start)) {
-            (Some(_), Some(message)) => decode_one(&self.body, message),
-            _ => Err(Damage::TotalSize),
-        };
-        Some(read.map_err(|damage| Undecodable::new(self.body.slice(start..self.at), damage)))
+        self.at += message.unwrap_or(rest).len();
+        match message.ok_or(Damage::TotalSize).and_then(Stored::read) {
+            Ok(stored) => Some(Ok(stored.message(&self.body, start))),
+            Err(damage) => lost(self.body.slice(start..self.at), damage),
+        }
     }
+
+    /// Exact: total sizes are looked at, so that what is collected has room at once.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let mut rest = self.body.get(self.at..).unwrap_or_default();
+        let mut count = 0;
+        while !rest.is_empty() {
+            let length = first_message(rest).unwrap_or(rest).len();
+            rest = rest.get(length..).unwrap_or_default();
+            count += 1;
+        }
+        (count, Some(count))
+    }
+}
+
+/// Apart from what is common, which is then written where it is wanted and not carried about.
+#[cold]
+#[inline(never)]
+fn lost(bytes: Bytes, damage: Damage) -> Option<Result<MessageExt, Undecodable>> {
+    Some(Err(Undecodable::new(bytes, damage)))
+}
+
+/// What the total size says is a message. `None`: it cannot be one, or is not there whole.
+#[inline]
+fn first_message(rest: &[u8]) -> Option<&[u8]> {
+    let total = i32::from_be_bytes(*rest.first_chunk()?);
+    rest.get(..usize::try_from(total).ok()?).filter(|message| message.len() >= SMALLEST)
 }
 
 /// A message that cannot be read: its bytes, and what can be told about it.
@@ -78,24 +104,23 @@ pub struct Undecodable {
 
 impl Undecodable {
     fn new(bytes: Bytes, damage: Damage) -> Self {
-        let mut reader = Reader { bytes: &bytes, at: 4 };
-        // Fixed positions say something only if the magic says that they are those of a message.
-        let known = matches!(reader.i32(), Ok(MAGIC_V1 | MAGIC_V2));
-        let mut position = || -> Result<(i32, i64, i64), Damage> {
-            reader.i32()?;
-            let queue_id = reader.i32()?;
-            reader.i32()?;
-            Ok((queue_id, reader.i64()?, reader.i64()?))
-        };
-        let position = if known { position().ok() } else { None };
+        let place = place(&bytes);
         Self {
-            queue_id: position.map(|position| position.0),
-            queue_offset: position.map(|position| position.1),
-            commit_log_offset: position.map(|position| position.2),
+            queue_id: place.map(|place| place.0),
+            queue_offset: place.map(|place| place.1),
+            commit_log_offset: place.map(|place| place.2),
             bytes,
             damage,
         }
     }
+}
+
+/// Its queue, and its positions there and in the commit log. Fixed positions say something only if the magic says that they are
+/// those of a message.
+fn place(message: &[u8]) -> Option<(i32, i64, i64)> {
+    let mut fields = Fields(message.first_chunk::<36>()?);
+    let [_total, magic, _crc, queue_id, _flag] = [(); 5].map(|()| fields.i32());
+    matches!(magic, MAGIC_V1 | MAGIC_V2).then(|| (queue_id, fields.i64(), fields.i64()))
 }
 
 /// What is wrong with a stored message.
@@ -128,57 +153,90 @@ pub enum Damage {
     Crc,
 }
 
-/// `message` is a part of `body`, which what is read of it refers to.
+/// The parts of a message where they lie. All are there: nothing can go wrong any more.
+struct Stored<'a> {
+    before_hosts: &'a [u8; 48],
+    born_host: Host<'a>,
+    store_timestamp: &'a [u8; 8],
+    store_host: Host<'a>,
+    behind_hosts: &'a [u8; 16],
+    body: Range<usize>,
+    topic: &'a [u8],
+    properties: Range<usize>,
+}
+
+impl<'a> Stored<'a> {
+    #[inline]
+    fn read(message: &'a [u8]) -> Result<Self, Damage> {
+        let mut reader = Reader { bytes: message, at: 0 };
+        let before_hosts = reader.take()?;
+        let magic = word(before_hosts, 1);
+        if !matches!(magic, MAGIC_V1 | MAGIC_V2) {
+            return Err(Damage::Magic(magic));
+        }
+        let sys_flag = SysFlag(word(before_hosts, 9));
+        let born_host = reader.host(sys_flag.contains(SysFlag::BORN_HOST_V6))?;
+        let store_timestamp = reader.take()?;
+        let store_host = reader.host(sys_flag.contains(SysFlag::STORE_HOST_V6))?;
+        let behind_hosts = reader.take()?;
+        let body = reader.part(word(behind_hosts, 3))?;
+        let topic_len = match magic {
+            MAGIC_V1 => i32::from(i8::from_be_bytes(*reader.take()?)),
+            _ => i32::from(i16::from_be_bytes(*reader.take()?)),
+        };
+        let topic = message.get(reader.part(topic_len)?).unwrap_or_default();
+        if !topic.is_ascii() && std::str::from_utf8(topic).is_err() {
+            return Err(Damage::Topic);
+        }
+        let properties_len = i16::from_be_bytes(*reader.take()?);
+        let properties = reader.part(i32::from(properties_len))?;
+        if reader.at != message.len() {
+            return Err(Damage::LeftOver(message.len() - reader.at));
+        }
+        Ok(Self {
+            before_hosts,
+            born_host,
+            store_timestamp,
+            store_host,
+            behind_hosts,
+            body,
+            topic,
+            properties,
+        })
+    }
+
+    /// The message, which `pull` has from `start` on. Its fields in their order on the wire.
+    #[inline]
+    fn message(&self, pull: &Bytes, start: usize) -> MessageExt {
+        // References are counted as few as can be, and before numbers are read: they are what reading costs.
+        let shared = |part: &Range<usize>| pull.slice(start + part.start..start + part.end);
+        let (mut before, mut behind) = (Fields(self.before_hosts), Fields(self.behind_hosts));
+        let [total, _magic] = [before.i32(), before.i32()];
+        MessageExt {
+            body: shared(&self.body),
+            topic: Text::of_frame(pull, self.topic),
+            properties: Properties::from_bytes(shared(&self.properties)),
+            store_size: total.cast_unsigned(),
+            body_crc: before.i32().cast_unsigned(),
+            queue_id: before.i32(),
+            flag: before.i32(),
+            queue_offset: before.i64(),
+            commit_log_offset: before.i64(),
+            sys_flag: SysFlag(before.i32()),
+            born_timestamp: before.i64(),
+            born_host: self.born_host.into(),
+            store_timestamp: i64::from_be_bytes(*self.store_timestamp),
+            store_host: self.store_host.into(),
+            reconsume_times: behind.i32(),
+            prepared_transaction_offset: behind.i64(),
+        }
+    }
+}
+
+/// One of several words of 32 bits.
 #[inline]
-fn decode_one(body: &Bytes, message: &[u8]) -> Result<MessageExt, Damage> {
-    let mut reader = Reader { bytes: message, at: 0 };
-    let store_size = reader.i32()?.unsigned_abs();
-    let magic = reader.i32()?;
-    if !matches!(magic, MAGIC_V1 | MAGIC_V2) {
-        return Err(Damage::Magic(magic));
-    }
-    let body_crc = reader.i32()?.cast_unsigned();
-    let queue_id = reader.i32()?;
-    let flag = reader.i32()?;
-    let queue_offset = reader.i64()?;
-    let commit_log_offset = reader.i64()?;
-    let sys_flag = SysFlag(reader.i32()?);
-    let born_timestamp = reader.i64()?;
-    let born_host = reader.host(sys_flag.contains(SysFlag::BORN_HOST_V6))?;
-    let store_timestamp = reader.i64()?;
-    let store_host = reader.host(sys_flag.contains(SysFlag::STORE_HOST_V6))?;
-    let reconsume_times = reader.i32()?;
-    let prepared_transaction_offset = reader.i64()?;
-    let body_len = i64::from(reader.i32()?);
-    let content = reader.slice(body_len)?;
-    let topic_len =
-        if magic == MAGIC_V1 { i64::from(reader.i8()?) } else { i64::from(reader.i16()?) };
-    let topic = reader.slice(topic_len)?;
-    std::str::from_utf8(topic).map_err(|_| Damage::Topic)?;
-    let properties_len = i64::from(reader.i16()?);
-    let properties = reader.slice(properties_len)?;
-    if reader.at != message.len() {
-        return Err(Damage::LeftOver(message.len() - reader.at));
-    }
-    // References are counted once nothing can go wrong any more, and as few as can be: they are what reading costs.
-    Ok(MessageExt {
-        topic: Text::of_frame(body, topic),
-        queue_id,
-        queue_offset,
-        commit_log_offset,
-        flag,
-        sys_flag,
-        born_timestamp,
-        born_host,
-        store_timestamp,
-        store_host,
-        reconsume_times,
-        prepared_transaction_offset,
-        body_crc,
-        body: body.slice_ref(content),
-        properties: Properties::from_bytes(body.slice_ref(properties)),
-        store_size,
-    })
+fn word<const N: usize>(words: &[u8; N], index: usize) -> i32 {
+    words.as_chunks().0.get(index).copied().map_or(0, i32::from_be_bytes)
 }
 
 struct Reader<'a> {
@@ -188,42 +246,73 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     #[inline]
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Damage> {
+    fn take<const N: usize>(&mut self) -> Result<&'a [u8; N], Damage> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let found = rest.first_chunk::<N>().ok_or(Damage::Cut(self.at))?;
         self.at += N;
-        Ok(*found)
+        Ok(found)
     }
 
-    fn i8(&mut self) -> Result<i8, Damage> {
-        self.take().map(i8::from_be_bytes)
-    }
-
-    fn i16(&mut self) -> Result<i16, Damage> {
-        self.take().map(i16::from_be_bytes)
-    }
-
-    fn i32(&mut self) -> Result<i32, Damage> {
-        self.take().map(i32::from_be_bytes)
-    }
-
-    fn i64(&mut self) -> Result<i64, Damage> {
-        self.take().map(i64::from_be_bytes)
-    }
-
-    fn host(&mut self, v6: bool) -> Result<SocketAddr, Damage> {
-        let address: IpAddr = if v6 { self.take::<16>()?.into() } else { self.take::<4>()?.into() };
+    #[inline]
+    fn host(&mut self, v6: bool) -> Result<Host<'a>, Damage> {
+        let address = if v6 { Address::V6(self.take()?) } else { Address::V4(self.take()?) };
         let at = self.at;
-        let port = u16::try_from(self.i32()?).map_err(|_| Damage::Port(at))?;
-        Ok(SocketAddr::new(address, port))
+        let port = i32::from_be_bytes(*self.take()?);
+        Ok(Host { address, port: port.try_into().map_err(|_| Damage::Port(at))? })
     }
 
-    fn slice(&mut self, length: i64) -> Result<&'a [u8], Damage> {
+    #[inline]
+    fn part(&mut self, length: i32) -> Result<Range<usize>, Damage> {
         let length = usize::try_from(length).map_err(|_| Damage::Length(self.at))?;
-        let end = self.at.checked_add(length).ok_or(Damage::Cut(self.at))?;
-        let slice = self.bytes.get(self.at..end).ok_or(Damage::Cut(self.at))?;
-        self.at = end;
-        Ok(slice)
+        let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
+        let part = self.at..end.ok_or(Damage::Cut(self.at))?;
+        self.at = part.end;
+        Ok(part)
+    }
+}
+
+/// Fields side by side: they are there, or else none of them is asked for.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    #[inline]
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let (taken, rest) = self.0.split_first_chunk().unwrap_or((&[0; N], &[]));
+        self.0 = rest;
+        *taken
+    }
+
+    #[inline]
+    fn i32(&mut self) -> i32 {
+        i32::from_be_bytes(self.take())
+    }
+
+    #[inline]
+    fn i64(&mut self) -> i64 {
+        i64::from_be_bytes(self.take())
+    }
+}
+
+/// A host where it lies: an address is made of it once the message is known to be whole.
+#[derive(Clone, Copy)]
+struct Host<'a> {
+    address: Address<'a>,
+    port: u16,
+}
+
+#[derive(Clone, Copy)]
+enum Address<'a> {
+    V4(&'a [u8; 4]),
+    V6(&'a [u8; 16]),
+}
+
+impl From<Host<'_>> for SocketAddr {
+    #[inline]
+    fn from(host: Host<'_>) -> Self {
+        match host.address {
+            Address::V4(octets) => Self::new((*octets).into(), host.port),
+            Address::V6(octets) => Self::new((*octets).into(), host.port),
+        }
     }
 }
 
@@ -372,8 +461,10 @@ mod tests {
     fn a_total_size_that_leads_nowhere_ends_the_pull() {
         let good = encoded(&message("T", "10.0.0.1:1"));
         let pull = [&good[..], &[0, 0, 0, 1, 9, 9]].concat();
-        let read: Vec<_> = decode_messages(pull.into()).collect();
-        assert_eq!(read.len(), 2);
+        let mut messages = decode_messages(pull.into());
+        assert_eq!(messages.size_hint(), (2, Some(2)));
+        let read: Vec<_> = messages.by_ref().collect();
+        assert_eq!((read.len(), messages.size_hint()), (2, (0, Some(0))));
         assert_eq!(read[1].as_ref().unwrap_err().damage, Damage::TotalSize);
     }
 }
