@@ -73,6 +73,19 @@ pub enum Consumption {
     },
 }
 
+/// Where to go on when a queue ends before the offset that was to be read: its broker has lost messages, as a slave that
+/// becomes master may have, or the topic has been created anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum BeyondEnd {
+    /// Where the broker says, as in Java: at the end, but for brokers of 4.x at 0 if they still have all of the queue
+    /// (`store/DefaultMessageStore.java`, `OFFSET_OVERFLOW_BADLY`). Then everything comes again.
+    #[default]
+    AsTold,
+    /// At the end. Nothing comes again; of a topic that has been created anew, what is there already is passed over.
+    End,
+}
+
 /// How messages are popped from the queues that brokers say are to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -140,6 +153,8 @@ pub struct Config {
     pub order: Order,
     /// Where to start a queue for which the group has no offset. Default: the end, as Java does.
     pub start_from: StartFrom,
+    /// Where to go on when a queue ends before the offset that was to be read. Default: where the broker says.
+    pub beyond_end: BeyondEnd,
     /// How queues are shared out. All members of a group must have the same.
     pub strategy: Arc<dyn Allocate>,
     /// Spreads timers of many members apart. Equal seeds and equal inputs give equal runs.
@@ -222,6 +237,7 @@ impl Config {
             model: Model::Clustering,
             order: Order::Any,
             start_from: StartFrom::Last,
+            beyond_end: BeyondEnd::AsTold,
             strategy: Arc::new(Averagely),
             seed,
             pull_batch: 32,

@@ -420,6 +420,13 @@ impl ConsumerGroup {
         if wishes.lock {
             self.locks.want(now.monotonic, &queue.tenure.queue);
         }
+        if wishes.doubt
+            && let Some(topic) = self.subscriptions.topic_mut(&queue.tenure.queue.topic)
+            && topic.doubt(now.monotonic)
+        {
+            let topic = Arc::clone(&queue.tenure.queue.topic);
+            self.out.event(Event::Contested { topic });
+        }
         if !queue.in_line && queue.has_waiting(self.config.order) {
             queue.in_line = true;
             self.line.push_back(slot);

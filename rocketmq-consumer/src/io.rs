@@ -595,6 +595,17 @@ pub enum Event {
         /// The broker.
         broker: Arc<str>,
     },
+    /// A broker has listed this member's id twice for two minutes: another process goes by it, and reads the same queues.
+    IdShared {
+        /// The broker.
+        broker: Arc<str>,
+    },
+    /// Brokers do not know what this group reads of a topic though they have been told, over and over: another member of
+    /// the group says something else. Both lose messages by it. Told again if it goes on.
+    Contested {
+        /// The topic.
+        topic: Arc<str>,
+    },
     /// The strategy found no answer; the topic's queues stay as they are.
     AllocationFailed {
         /// The topic.

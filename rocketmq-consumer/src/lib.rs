@@ -101,7 +101,7 @@ mod subscriptions;
 mod testing;
 mod timer;
 
-pub use config::{Assignment, Config, Consumption, Model, Order, PopOptions};
+pub use config::{Assignment, BeyondEnd, Config, Consumption, Model, Order, PopOptions};
 pub use delivery::{Batch, Delivery};
 pub use error::ConfigError;
 pub use flow::{Limits, Pressure, TopicLimits, Usage};

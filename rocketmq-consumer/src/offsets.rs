@@ -24,7 +24,8 @@ use crate::io::{CommitId, Epoch, Failure, OffsetCommit, Seek};
 #[doc(alias = "ConsumeFromWhere")]
 pub enum StartFrom {
     /// Behind the last message. (For a young queue, whose first message it still has in memory, a broker answers that
-    /// the stored offset is 0: then that is where reading starts.)
+    /// the stored offset is 0: then that is where reading starts.) A queue that is added to a topic while a member reads it
+    /// starts with what was sent to it since that member began.
     #[default]
     Last,
     /// At the first message that the broker has.
@@ -42,13 +43,14 @@ pub(crate) enum Start {
 
 /// Where a queue without a stored offset starts (`RebalancePushImpl.computePullFromWhereWithException`).
 ///
-/// As in Java it makes no difference whether the group is new or the queue is: with [`StartFrom::Last`] the first
-/// messages of a queue that is added later are passed over by a group that has long been running.
-pub(crate) fn start(from: StartFrom, is_retry_topic: bool) -> Start {
+/// Of a queue that has come into being while this member was reading the topic, nothing that was sent `since` is passed
+/// over. (Java makes no difference: with [`StartFrom::Last`] the first messages of an added queue are lost on a group that
+/// has long been running.)
+pub(crate) fn start(from: StartFrom, is_retry_topic: bool, since: Option<i64>) -> Start {
     match from {
         // Failed messages of the time before the group's first commit are the group's own.
         StartFrom::Last if is_retry_topic => Start::At(0),
-        StartFrom::Last => Start::Ask(Seek::Max),
+        StartFrom::Last => Start::Ask(since.map_or(Seek::Max, Seek::Time)),
         // The broker corrects 0 to the first offset that it still has.
         StartFrom::First => Start::At(0),
         StartFrom::Timestamp(_) if is_retry_topic => Start::Ask(Seek::Max),

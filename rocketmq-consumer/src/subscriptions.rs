@@ -1,6 +1,10 @@
 //! What the group reads, and what is known about each topic.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rocketmq_protocol::body::SubscriptionData;
 use rocketmq_route::MessageQueue;
@@ -24,12 +28,64 @@ pub(crate) struct Topic {
     pub(crate) version: i64,
     /// Its readable queues, sorted, once a route has come.
     pub(crate) queues: Option<Arc<[MessageQueue]>>,
+    /// When the first route came, in milliseconds since the Unix epoch, and the queues in it.
+    first: Option<(i64, Arc<[MessageQueue]>)>,
     /// The question that the queues held are the answer to.
     pub(crate) settled: Option<Question>,
     /// How many queues of it are held.
     pub(crate) held: usize,
     /// A broker has said that it is to be popped.
     pub(crate) popped: bool,
+    doubts: Doubts,
+}
+
+/// When brokers did not know the subscription: what they are told is told once more, and that should be it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Doubts {
+    last: Option<Instant>,
+    before: Option<Instant>,
+}
+
+/// What all queues of a topic run into at once is one doubt.
+const SAME_DOUBT: Duration = Duration::from_secs(1);
+
+/// Three doubts within this time are no accident.
+const CONTEST: Duration = Duration::from_secs(5 * 60);
+
+impl Topic {
+    fn new(data: Arc<SubscriptionData>, version: i64) -> Self {
+        Self {
+            announced: data,
+            version,
+            queues: None,
+            first: None,
+            settled: None,
+            held: 0,
+            popped: false,
+            doubts: Doubts::default(),
+        }
+    }
+
+    /// Of a queue that this member has not found there when it began: since when it has been reading the topic.
+    pub(crate) fn older_than(&self, queue: &MessageQueue) -> Option<i64> {
+        let (since, queues) = self.first.as_ref()?;
+        let is_known = queues.binary_search_by(|known| java_queue_order(known, queue)).is_ok();
+        (!is_known).then_some(*since)
+    }
+
+    /// A broker did not know the subscription. The answer says whether that happens over and over.
+    pub(crate) fn doubt(&mut self, now: Instant) -> bool {
+        let Doubts { last, before } = self.doubts;
+        if last.is_some_and(|last| now.saturating_duration_since(last) < SAME_DOUBT) {
+            return false;
+        }
+        self.doubts = Doubts { last: Some(now), before: last };
+        let contested = before.is_some_and(|at| now.saturating_duration_since(at) < CONTEST);
+        if contested {
+            self.doubts.before = None;
+        }
+        contested
+    }
 }
 
 /// What an allocation depends on. Compared by identity: the lists are kept while they do not change.
@@ -58,9 +114,7 @@ impl Subscriptions {
             topic.version = version;
             return None;
         }
-        let topic =
-            Topic { announced: data, version, queues: None, settled: None, held: 0, popped: false };
-        self.topics.insert(Arc::clone(&name), topic);
+        self.topics.insert(Arc::clone(&name), Topic::new(data, version));
         Some(name)
     }
 
@@ -70,14 +124,16 @@ impl Subscriptions {
     }
 
     /// Takes note of a route. The answer says whether it told anything new.
-    pub(crate) fn route(&mut self, topic: &str, mut queues: Vec<MessageQueue>) -> bool {
+    pub(crate) fn route(&mut self, topic: &str, mut queues: Vec<MessageQueue>, wall: i64) -> bool {
         let Some(topic) = self.topics.get_mut(topic) else { return false };
         queues.sort_by(java_queue_order);
         queues.dedup();
         if topic.queues.as_deref() == Some(&*queues) {
             return false;
         }
-        topic.queues = Some(queues.into());
+        let queues: Arc<[_]> = queues.into();
+        topic.first.get_or_insert_with(|| (wall, Arc::clone(&queues)));
+        topic.queues = Some(queues);
         true
     }
 

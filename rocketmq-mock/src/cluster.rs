@@ -399,12 +399,14 @@ impl MockCluster {
 
     /// Creates a topic on every broker, or changes its queues.
     pub fn create_topic(&self, topic: &str, queues: u16) {
-        let queues = i32::from(queues);
+        self.set_queues(topic, queues, queues);
+    }
+
+    /// As [`create_topic`](Self::create_topic), with so many queues to read from and so many to write to.
+    pub fn set_queues(&self, topic: &str, read: u16, write: u16) {
+        let (read_queues, write_queues) = (i32::from(read), i32::from(write));
         for seat in self.shared.world().brokers.values_mut() {
-            seat.broker.set_topic(
-                &topic.into(),
-                Topic { read_queues: queues, write_queues: queues, perm: 6 },
-            );
+            seat.broker.set_topic(&topic.into(), Topic { read_queues, write_queues, perm: 6 });
         }
     }
 
@@ -470,6 +472,13 @@ impl MockCluster {
         queue_id: i32,
     ) -> Option<i64> {
         self.shared.world().brokers.get(broker)?.broker.stored_offset(group, topic, queue_id)
+    }
+
+    /// Has a broker forget what a group has stored since it stood here.
+    pub fn roll_back_offset(&self, broker: &str, group: &str, topic: &str, queue_id: i32, to: i64) {
+        if let Some(seat) = self.shared.world().brokers.get_mut(broker) {
+            seat.broker.roll_back_offset(group, (topic.into(), queue_id), to);
+        }
     }
 
     /// Has brokers tell a group that asks to pop a topic, or to pull it as if nothing had been said.

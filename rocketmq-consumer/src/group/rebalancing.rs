@@ -49,7 +49,7 @@ impl ConsumerGroup {
     }
 
     pub(super) fn route(&mut self, now: Now, topic: &Arc<str>, queues: Vec<MessageQueue>) {
-        if !self.subscriptions.route(topic, queues) {
+        if !self.subscriptions.route(topic, queues, now.wall) {
             return;
         }
         self.round.hasten(now.monotonic);
@@ -144,7 +144,10 @@ impl ConsumerGroup {
         let me = &self.config.client_id;
         let broker = Arc::clone(broker);
         match self.membership.judge(now.monotonic, &broker, me, members, patience) {
-            Verdict::Listed(members) => {
+            Verdict::Listed { members, namesake } => {
+                if namesake {
+                    self.out.event(Event::IdShared { broker });
+                }
                 for topic in topics {
                     self.allocate(now, topic, &members);
                 }

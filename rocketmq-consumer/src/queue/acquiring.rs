@@ -95,7 +95,7 @@ impl Acquiring {
         match answer {
             Ok(Stored::At(offset)) => self.checked("StoredOffset", ctx, offset),
             Ok(Stored::Young) => Some(0),
-            Ok(Stored::Never) => match start(ctx.config.start_from, ctx.is_retry_topic) {
+            Ok(Stored::Never) => match self.start(tenure, ctx) {
                 Start::At(offset) => Some(offset),
                 Start::Ask(seek) => {
                     self.ask(tenure, ctx, seek);
@@ -126,6 +126,11 @@ impl Acquiring {
                 None
             }
         }
+    }
+
+    fn start(&self, tenure: &Tenure, ctx: &Context<'_>) -> Start {
+        let since = ctx.topic.and_then(|topic| topic.older_than(&tenure.queue));
+        start(ctx.config.start_from, ctx.is_retry_topic, since)
     }
 
     fn ask(&mut self, tenure: &Tenure, ctx: &mut Context<'_>, seek: Seek) {

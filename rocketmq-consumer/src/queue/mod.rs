@@ -112,6 +112,8 @@ pub(crate) struct Wishes {
     pub(crate) lock: bool,
     /// The queue should stand still.
     pub(crate) halt: bool,
+    /// A broker did not know the subscription.
+    pub(crate) doubt: bool,
 }
 
 /// Actions that there stays room for.

@@ -12,7 +12,7 @@ use super::{
     ledger::{ANSWER_GRACE, Held, Ledger},
 };
 use crate::{
-    config::{Config, Consumption, Model},
+    config::{BeyondEnd, Config, Consumption, Model},
     delivery::Pulled,
     flow::Pressure,
     io::{Action, Epoch, Event, Failure, MoveCause, PullAnswer, PullPlan, PullStatus, PullToken},
@@ -232,6 +232,7 @@ impl Reading {
         }
         if matches!(failure, Failure::Refused(code) if pull::is_unknown_subscription(code)) {
             ctx.wishes.heartbeat = true;
+            ctx.wishes.doubt = self.failures == 1;
         }
         let delay = pull::delay_after(failure, self.failures, ctx.config.retry_delay);
         self.rest(ctx, delay, Rest::Failed(failure));
@@ -259,13 +260,22 @@ impl Reading {
             PullStatus::OffsetReset => {
                 Some(Move { to: answer.next_begin_offset, cause: MoveCause::ServerReset })
             }
-            PullStatus::OffsetIllegal => self.correct(tenure, ctx, answer.next_begin_offset),
+            PullStatus::OffsetIllegal => self.correct(tenure, ctx, &answer),
         }
     }
 
     /// The broker says that the offset lies outside of the queue, and where to go on.
-    fn correct(&mut self, tenure: &Tenure, ctx: &mut Context<'_>, to: i64) -> Option<Move> {
+    fn correct(
+        &mut self,
+        tenure: &Tenure,
+        ctx: &mut Context<'_>,
+        answer: &PullAnswer,
+    ) -> Option<Move> {
         let from = self.ledger.window.next();
+        let to = match ctx.config.beyond_end {
+            BeyondEnd::End if from > answer.max_offset => answer.max_offset.max(0),
+            _ => answer.next_begin_offset,
+        };
         self.repairs = self.repairs.saturating_add(1);
         if to == from {
             self.rest(ctx, ctx.config.retry_delay, Rest::Repairing);

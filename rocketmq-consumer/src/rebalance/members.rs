@@ -28,13 +28,24 @@ struct Known {
     listed_at: Option<Instant>,
     missing_since: Option<Instant>,
     expelled: bool,
+    /// Since when our id has been there twice, and whether that has been told.
+    namesake: Option<(Instant, bool)>,
 }
+
+/// So long a broker lists a connection that has died without a word (`broker/client/ConsumerManager.java`,
+/// `CHANNEL_EXPIRED_TIMEOUT`): an id that is there twice for longer has two owners.
+const DEAD_CONNECTIONS: Duration = Duration::from_secs(120);
 
 /// What a member list means for us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// We are a member, one of these, sorted as Java sorts.
-    Listed(Arc<[Arc<str>]>),
+    /// We are a member.
+    Listed {
+        /// All members, sorted as Java sorts.
+        members: Arc<[Arc<str>]>,
+        /// Another one goes by our id, which has not been said before.
+        namesake: bool,
+    },
     /// We are not on the list: nothing is known.
     Missing {
         /// The broker listed us before, or has never been asked.
@@ -72,12 +83,14 @@ impl Membership {
         known.listed_at = Some(now);
         known.missing_since = None;
         known.expelled = false;
+        let twice = answer.iter().filter(|member| ***member == *me).nth(1).is_some();
+        let namesake = known.has_namesake(now, twice);
         answer.sort_by(|a, b| java_order(a, b));
         answer.dedup();
         if *known.members != *answer {
             known.members = answer.into();
         }
-        Verdict::Listed(Arc::clone(&known.members))
+        Verdict::Listed { members: Arc::clone(&known.members), namesake }
     }
 
     /// What a broker has just said. Routes of a thousand topics arrive one by one, and the members are the same for all of them.
@@ -115,6 +128,16 @@ impl Membership {
     }
 }
 
+impl Known {
+    /// Brokers list an id once for each of its connections. The answer says whether it is to be told that ours is another's, too.
+    fn has_namesake(&mut self, now: Instant, twice: bool) -> bool {
+        let (since, told) = self.namesake.filter(|_| twice).unwrap_or((now, false));
+        let is_certain = twice && now.saturating_duration_since(since) > DEAD_CONNECTIONS;
+        self.namesake = twice.then_some((since, told || is_certain));
+        is_certain && !told
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +145,10 @@ mod tests {
 
     fn names(names: &[&str]) -> Vec<Arc<str>> {
         names.iter().map(|&name| name.into()).collect()
+    }
+
+    fn listed(members: &[&str]) -> Verdict {
+        Verdict::Listed { members: names(members).into(), namesake: false }
     }
 
     #[test]
@@ -133,12 +160,12 @@ mod tests {
             let now = start().monotonic + Duration::from_secs(after);
             membership.judge(now, &broker, "me", names(answer), period)
         };
-        assert_eq!(judge(0, &["me", "a"]), Verdict::Listed(names(&["a", "me"]).into()));
+        assert_eq!(judge(0, &["me", "a"]), listed(&["a", "me"]));
         assert_eq!(judge(1, &["a"]), Verdict::Missing { first: true });
         assert_eq!(judge(30, &[]), Verdict::Missing { first: false });
         assert_eq!(judge(31, &["a"]), Verdict::Expelled { first: true });
         assert_eq!(judge(32, &["a"]), Verdict::Expelled { first: false });
-        assert_eq!(judge(33, &["me"]), Verdict::Listed(names(&["me"]).into()));
+        assert_eq!(judge(33, &["me"]), listed(&["me"]));
         assert_eq!(judge(34, &["a"]), Verdict::Missing { first: true }, "the period begins anew");
     }
 
@@ -147,10 +174,50 @@ mod tests {
         let mut membership = Membership::default();
         let broker = Arc::<str>::from("a");
         let answer = names(&["\u{fb01}@1", "\u{1f600}@1", "10.0.0.2@1", "10.0.0.10@1"]);
-        let sorted = names(&["10.0.0.10@1", "10.0.0.2@1", "\u{1f600}@1", "\u{fb01}@1"]);
+        let sorted = ["10.0.0.10@1", "10.0.0.2@1", "\u{1f600}@1", "\u{fb01}@1"];
         let verdict =
             membership.judge(start().monotonic, &broker, "10.0.0.2@1", answer, Duration::ZERO);
-        assert_eq!(verdict, Verdict::Listed(sorted.into()));
+        assert_eq!(verdict, listed(&sorted));
+    }
+
+    #[test]
+    fn f57_an_id_that_is_listed_twice_for_long_is_another_members_too() {
+        let mut membership = Membership::default();
+        let broker = Arc::<str>::from("a");
+        let mut told = |after: u64, answer: &[&str]| {
+            let now = start().monotonic + Duration::from_secs(after);
+            match membership.judge(now, &broker, "me", names(answer), Duration::ZERO) {
+                Verdict::Listed { members, namesake } => {
+                    assert_eq!(*members, *names(&["a", "me"]), "shares are counted by name");
+                    namesake
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(!told(0, &["me", "a", "me"]), "one of them may be a dead connection of ours");
+        assert!(!told(100, &["me", "a"]), "and so it was");
+        assert!(!told(110, &["me", "me", "a"]));
+        assert!(!told(229, &["me", "me", "a"]));
+        assert!(told(231, &["me", "me", "a"]));
+        assert!(!told(500, &["me", "me", "a"]), "told once");
+    }
+
+    #[test]
+    fn f59_everybody_asks_the_same_broker_and_turns_to_the_same_other_one() {
+        let names = names(&["a", "b", "c"]);
+        let brokers: Vec<_> = names.iter().collect();
+        let mut members = [Membership::default(), Membership::default(), Membership::default()];
+        let mut asked = BTreeSet::new();
+        for _ in 0..3 {
+            let choices: BTreeSet<_> =
+                members.iter_mut().filter_map(|it| it.choose("group", &brokers)).collect();
+            assert_eq!(choices.len(), 1, "lists of two brokers may differ");
+            for member in &mut members {
+                choices.iter().for_each(|broker| member.unanswered(broker));
+            }
+            asked.extend(choices);
+        }
+        assert_eq!(asked.len(), 3);
     }
 
     #[test]

@@ -259,6 +259,67 @@ fn a_broker_gets_one_commit_at_a_time_and_a_failed_one_again() {
 }
 
 #[test]
+fn f74_f87_what_memory_says_counts_while_brokers_are_away_and_when_they_are_back() {
+    let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
+    scenario.answer(pulls[0].pull, nothing(PullStatus::NoMatchedMessage, 7));
+    let mut pull = scenario.next_pull().pull;
+    let mut asked = 0;
+    // The broker is away for five minutes, and has lost the last offsets when it is back.
+    for _ in 0..300 {
+        scenario.wait(secs(1));
+        for action in scenario.rest() {
+            match action {
+                Action::Commit { commit, offsets, .. } => {
+                    assert_eq!(commits(&offsets), [(Q.into(), 7)]);
+                    let failed = vec![(offsets[0].epoch, Failure::Unreachable)];
+                    scenario.tell(Input::Committed { commit, failed });
+                }
+                Action::Pull(plan) => pull = plan.pull,
+                Action::QueryStoredOffset { .. } => asked += 1,
+                _ => {}
+            }
+        }
+        scenario.fail(pull, Failure::Unreachable);
+    }
+    scenario.wait(secs(31));
+    let (mut committed, mut along) = (Vec::new(), Vec::new());
+    for action in scenario.rest() {
+        match action {
+            Action::Commit { commit, offsets, .. } => {
+                committed.push(offsets[0].offset);
+                scenario.confirm(commit);
+            }
+            Action::Pull(plan) => along.push(plan.commit_offset),
+            Action::QueryStoredOffset { .. } => asked += 1,
+            _ => {}
+        }
+    }
+    assert_eq!((committed, along), (vec![7], vec![Some(7)]), "by itself, and with each pull");
+    assert_eq!(asked, 0, "what the broker has stored is not read again");
+}
+
+#[test]
+fn f90_what_is_held_is_counted_from_what_is_there() {
+    let mut scenario = holding(0..32);
+    for _ in 0..50 {
+        for outcome in [Outcome::Returned, Outcome::Retry, Outcome::Ack, Outcome::RetryAfter(3)] {
+            let taken = scenario.take(3);
+            scenario.settle(&taken, outcome);
+            for delivery in taken {
+                scenario.sent_back(delivery.id(), Err(Failure::Unanswered));
+            }
+        }
+        scenario.wait(secs(5));
+        scenario.rest();
+    }
+    let rest = scenario.take(99);
+    scenario.settle(&rest, Outcome::Ack);
+    let snapshot = scenario.group.snapshot();
+    assert_eq!((snapshot.held_bytes, snapshot.queues[0].cached_messages), (0, 0));
+    assert_eq!(commit_offset(&scenario), Some(32));
+}
+
+#[test]
 fn a_commit_without_an_answer_is_sent_again_ever_more_slowly() {
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
     scenario.answer(pulls[0].pull, nothing(PullStatus::NoMatchedMessage, 7));

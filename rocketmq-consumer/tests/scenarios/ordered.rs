@@ -103,7 +103,7 @@ fn a_failure_stops_the_queue_for_a_while() {
 }
 
 #[test]
-fn a16_at_the_limit_a_message_is_buried_and_the_queue_goes_on() {
+fn a16_f98_at_the_limit_a_message_is_buried_and_the_queue_goes_on() {
     let mut scenario = holding(strict(|config| config.max_redeliveries = 3), 0..2);
     for _ in 0..3 {
         let taken = scenario.take(1);
@@ -125,6 +125,23 @@ fn a16_at_the_limit_a_message_is_buried_and_the_queue_goes_on() {
     scenario.next_send_back();
     scenario.sent_back(taken[0].id(), Ok(()));
     assert_eq!(offsets_of(&scenario.take(1)), [1]);
+}
+
+#[test]
+fn f91_a_queue_that_has_failed_a_thousand_times_goes_on() {
+    let mut scenario = holding(strict(|config| config.max_redeliveries = 1_000_000), 0..2);
+    for _ in 0..1_100 {
+        let taken = scenario.take(1);
+        assert_eq!(offsets_of(&taken), [0]);
+        scenario.settle(&taken, Outcome::Suspend(10));
+        scenario.quiet();
+        scenario.wait(ms(10));
+        scenario.rest();
+    }
+    let taken = scenario.take(1);
+    scenario.settle(&taken, Outcome::Ack);
+    assert_eq!(offsets_of(&scenario.take(1)), [1]);
+    assert_eq!(scenario.group.snapshot().queues[0].cached_messages, 1);
 }
 
 #[test]

@@ -121,6 +121,24 @@ fn renewed(delivery: DeliveryId, receipt: &Receipt, pop_time: i64) -> Input {
 }
 
 #[test]
+fn f67_a_queue_that_has_just_been_assigned_is_not_overdue() {
+    let (mut scenario, plan) = popping(config_of_pops());
+    for _ in 0..25 {
+        scenario.wait(secs(1));
+        let given_up = |action: &Action| {
+            matches!(
+                action,
+                Action::Event(Event::Stalled { .. } | Event::Revoking { .. })
+                    | Action::CancelPull { .. }
+            )
+        };
+        assert!(!scenario.rest().iter().any(given_up));
+    }
+    assert_eq!(scenario.owned().len(), 2);
+    assert_eq!(scenario.epoch_of(ANY), Some(plan.pop.epoch), "and not assigned anew");
+}
+
+#[test]
 fn popped_and_pulled_queues_live_side_by_side() {
     let (scenario, plan) = popping(config_of_pops());
     assert_eq!((plan.queue, plan.max_messages, plan.invisible), (queue(ANY), 32, secs(60)));

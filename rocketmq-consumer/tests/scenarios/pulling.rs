@@ -1,8 +1,8 @@
 //! Pulling: answers of every kind, limits, and where reading goes on.
 
 use rocketmq_consumer::{
-    Action, Activity, Event, Failure, Input, MoveCause, Outcome, Pressure, PullAnswer, PullStatus,
-    Rest,
+    Action, Activity, BeyondEnd, Event, Failure, Input, MoveCause, Outcome, Pressure, PullAnswer,
+    PullStatus, Rest,
 };
 use rocketmq_protocol::{code::ResponseCode, subscription};
 
@@ -180,6 +180,36 @@ fn f63_a_broker_that_forgot_us_hears_from_us_but_not_all_the_time() {
 }
 
 #[test]
+fn f62_members_that_read_different_things_are_told_of() {
+    let (mut scenario, mut pulls) = Scenario::reading(config(&["t"]), &["t/a/0", "t/a/1"]);
+    let mut contested = Vec::new();
+    for nth in 1..=6 {
+        for pull in std::mem::take(&mut pulls) {
+            scenario.fail(pull.pull, Failure::Refused(ResponseCode::SUBSCRIPTION_NOT_EXIST));
+        }
+        if scenario.events().contains(&Event::Contested { topic: "t".into() }) {
+            contested.push(nth);
+        }
+        scenario.rest();
+        scenario.wait(ms(500));
+        for action in scenario.rest() {
+            if let Action::Pull(pull) = action {
+                scenario.answer(pull.pull, nothing(PullStatus::NoMatchedMessage, nth));
+            }
+        }
+        let again = scenario.rest().into_iter().filter_map(|action| match action {
+            Action::Pull(pull) => Some(pull),
+            _ => None,
+        });
+        pulls = again.collect();
+        assert_eq!(pulls.len(), 2);
+        scenario.wait(secs(20));
+        scenario.rest();
+    }
+    assert_eq!(contested, [3, 5], "over and over; of both queues at once it is one doubt");
+}
+
+#[test]
 fn a_pull_that_is_lost_is_sent_again_and_its_answer_ignored() {
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
     scenario.wait(secs(30));
@@ -220,6 +250,54 @@ fn a12_f76_f77_an_offset_behind_the_end_is_corrected_in_one_round() {
     assert_eq!((snapshot.queues[0].epoch, snapshot.queues[0].commit_offset), (moved.1, Some(2)));
     assert_eq!(snapshot.held_bytes, 0, "what was held is gone");
     assert!(scenario.take(9).is_empty());
+}
+
+#[test]
+fn f73_where_a_queue_ends_too_early_the_user_says_what_to_do() {
+    let check = |beyond_end: BeyondEnd, told: i64, expected: i64| {
+        let mut config = config(&["t"]);
+        config.beyond_end = beyond_end;
+        let (mut scenario, pulls) = Scenario::reading(config, &[Q]);
+        scenario.answer(pulls[0].pull, nothing(PullStatus::NoMatchedMessage, 100));
+        let pull = scenario.next_pull();
+        scenario.rest();
+        let answer = nothing(PullStatus::OffsetIllegal, told);
+        scenario.answer(pull.pull, PullAnswer { max_offset: 60, ..answer });
+        let moved = |event: &Event| matches!(event, Event::Moved { from: 100, to, cause: MoveCause::OffsetIllegal, .. } if *to == expected);
+        assert!(scenario.events().iter().any(moved), "it is told");
+        assert_eq!(scenario.next_pull().offset, expected, "{beyond_end:?}");
+        assert_eq!(scenario.next_commit().1, [(Q.into(), expected)]);
+    };
+    check(BeyondEnd::AsTold, 0, 0);
+    check(BeyondEnd::AsTold, 60, 60);
+    check(BeyondEnd::End, 0, 60);
+    check(BeyondEnd::End, 60, 60);
+
+    // What lies before the first message is another matter.
+    let mut config = config(&["t"]);
+    config.beyond_end = BeyondEnd::End;
+    let (mut scenario, pulls) = Scenario::reading(config, &[Q]);
+    let answer = nothing(PullStatus::OffsetIllegal, 500);
+    scenario.answer(pulls[0].pull, PullAnswer { min_offset: 500, max_offset: 900, ..answer });
+    assert_eq!(scenario.next_pull().offset, 500);
+}
+
+#[test]
+fn f78_an_illegal_offset_of_one_queue_harms_no_other() {
+    let names = ["t/a/0", "t/a/1"];
+    let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &names);
+    scenario.answer(pulls[1].pull, nothing(PullStatus::NoMatchedMessage, 70));
+    scenario.next_pull();
+    scenario.answer(pulls[0].pull, nothing(PullStatus::OffsetIllegal, 9));
+    scenario.next_pull();
+    let (commit, offsets) = scenario.next_commit();
+    assert_eq!(offsets, [(names[0].into(), 9), (names[1].into(), 70)]);
+    scenario.confirm(commit);
+    let committed = |scenario: &Scenario| {
+        let queues = scenario.group.snapshot().queues;
+        queues.iter().map(|queue| queue.committed_offset).collect::<Vec<_>>()
+    };
+    assert_eq!(committed(&scenario), [Some(9), Some(70)]);
 }
 
 #[test]

@@ -87,6 +87,26 @@ fn a_member_that_is_not_listed_for_a_heartbeat_period_has_lost_its_queues() {
 }
 
 #[test]
+fn f57_a_member_that_goes_by_our_id_is_told_of() {
+    let (mut scenario, _) = Scenario::reading(config(&["t"]), TWO);
+    let mut told = 0;
+    for _ in 0..10 {
+        scenario.wait(secs(20));
+        for action in scenario.rest() {
+            match action {
+                Action::QueryMembers { broker, .. } => {
+                    scenario.tell(Input::Members { broker, answer: Ok(names_of(&[ME, ME])) });
+                }
+                Action::Event(Event::IdShared { .. }) => told += 1,
+                _ => {}
+            }
+        }
+        assert_eq!(scenario.owned(), TWO, "as if there were one of us");
+    }
+    assert_eq!(told, 1);
+}
+
+#[test]
 fn no_answer_is_not_an_empty_list() {
     let check = |answer: Option<Failure>| {
         let (mut scenario, _) = Scenario::reading(config(&["t"]), &["t/a/0", "t/b/0"]);
@@ -205,6 +225,39 @@ fn a_queue_without_a_stored_offset_starts_where_the_table_says() {
     check(StartFrom::Last, "%RETRY%g/a/0", Ok(0));
     check(StartFrom::First, "%RETRY%g/a/0", Ok(0));
     check(StartFrom::Timestamp(9), "%RETRY%g/a/0", Err(Max));
+}
+
+#[test]
+fn f79_a_queue_that_is_added_starts_with_what_was_sent_since_the_topic_is_read() {
+    let since = start().wall;
+    let seek_of = |from: StartFrom, topic: &str| {
+        let mut config = config(&["t"]);
+        config.start_from = from;
+        let mut scenario = Scenario::new(config);
+        let (first, added) = (format!("{topic}/a/0"), format!("{topic}/b/0"));
+        scenario.route(&[&first]);
+        scenario.tell(Input::Registered);
+        scenario.join(&[ME], 0);
+        scenario.wait(secs(90));
+        scenario.route(&[&first, &added]);
+        scenario.wait(secs(2));
+        for action in scenario.rest() {
+            if let Action::QueryMembers { broker, .. } = action {
+                scenario.tell(Input::Members { broker, answer: Ok(names_of(&[ME])) });
+            }
+        }
+        let epoch = scenario.epoch_of(&added).expect("acquired");
+        scenario.rest();
+        scenario.tell(Input::StoredOffset { epoch, answer: Ok(Stored::Never) });
+        match scenario.next_request() {
+            Action::QueryStartOffset { seek, .. } => Some(seek),
+            _ => None,
+        }
+    };
+    assert_eq!(seek_of(StartFrom::Last, "t"), Some(Seek::Time(since)));
+    assert_eq!(seek_of(StartFrom::Timestamp(9), "t"), Some(Seek::Time(9)));
+    assert_eq!(seek_of(StartFrom::First, "t"), None);
+    assert_eq!(seek_of(StartFrom::Last, "%RETRY%g"), None, "all that fails is the group's own");
 }
 
 #[test]

@@ -26,7 +26,8 @@ pub(super) struct ConsumerGroups(BTreeMap<Arc<str>, Group>);
 
 #[derive(Debug, Default)]
 struct Group {
-    members: BTreeMap<Arc<str>, Peer>,
+    /// The client of each connection: an id that two of them share is a member twice (`broker/client/ConsumerGroupInfo.java`).
+    members: BTreeMap<Peer, Arc<str>>,
     subscriptions: Subscriptions,
 }
 
@@ -40,7 +41,7 @@ impl ConsumerGroups {
         let mut changed = BTreeSet::new();
         for (name, group) in &mut self.0 {
             let before = group.members.len();
-            group.members.retain(|_, known| *known != peer);
+            group.members.remove(&peer);
             if group.members.len() != before {
                 changed.insert(Arc::clone(name));
             }
@@ -69,7 +70,7 @@ impl Broker {
             let name: Arc<str> = consumer.group_name.as_str().into();
             self.create_internal_topic(&retry_topic(&name).into());
             let group = self.groups.0.entry(Arc::clone(&name)).or_default();
-            let news = group.members.insert(Arc::clone(&client), from) != Some(from);
+            let news = group.members.insert(from, Arc::clone(&client)).is_none();
             if heartbeat.without_sub {
                 // A short heartbeat: the subscriptions are those of before.
                 if news {
@@ -112,6 +113,7 @@ impl Broker {
 
     pub(super) fn unregister(
         &mut self,
+        from: Peer,
         request: &Command,
         out: &mut Vec<Outgoing>,
     ) -> Result<Command, Refusal> {
@@ -120,11 +122,7 @@ impl Broker {
             self.producers.unregister(&header.client_id, group);
         }
         if let Some(name) = header.consumer_group.map(|name| name.to_shared()) {
-            let left = self
-                .groups
-                .0
-                .get_mut(&name)
-                .and_then(|group| group.members.remove(&*header.client_id));
+            let left = self.groups.0.get_mut(&name).and_then(|group| group.members.remove(&from));
             if left.is_some() {
                 self.notify(BTreeSet::from([Arc::clone(&name)]), out);
             }
@@ -142,7 +140,7 @@ impl Broker {
             Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
         })?;
         let ids = ConsumerIds {
-            consumer_id_list: group.members.keys().map(ToString::to_string).collect(),
+            consumer_id_list: group.members.values().map(ToString::to_string).collect(),
         };
         Ok(answer(request, ResponseCode::SUCCESS).with_body(body::encode(&ids)))
     }
@@ -154,7 +152,7 @@ impl Broker {
                 .groups
                 .0
                 .get(&name)
-                .map_or_else(Vec::new, |group| group.members.values().copied().collect());
+                .map_or_else(Vec::new, |group| group.members.keys().copied().collect());
             for to in members {
                 let header = NotifyConsumerIdsChangedRequestHeader {
                     consumer_group: (&name).into(),
@@ -168,9 +166,8 @@ impl Broker {
 
     /// The members of a group, for assertions.
     pub(crate) fn members(&self, group: &str) -> Vec<String> {
-        self.groups
-            .0
-            .get(group)
-            .map_or_else(Vec::new, |group| group.members.keys().map(ToString::to_string).collect())
+        self.groups.0.get(group).map_or_else(Vec::new, |group| {
+            group.members.values().map(ToString::to_string).collect()
+        })
     }
 }

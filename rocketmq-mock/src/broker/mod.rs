@@ -159,7 +159,7 @@ impl Broker {
             RequestCode::SEARCH_OFFSET_BY_TIMESTAMP => self.search_offset(request).map(Some),
             RequestCode::GET_EARLIEST_MSG_STORETIME => self.earliest_store_time(request).map(Some),
             RequestCode::HEART_BEAT => self.heartbeat(from, request, &mut out).map(Some),
-            RequestCode::UNREGISTER_CLIENT => self.unregister(request, &mut out).map(Some),
+            RequestCode::UNREGISTER_CLIENT => self.unregister(from, request, &mut out).map(Some),
             RequestCode::GET_CONSUMER_LIST_BY_GROUP => self.consumer_list(request).map(Some),
             RequestCode::UPDATE_AND_CREATE_TOPIC => self.create_topic(request).map(Some),
             RequestCode::VIEW_MESSAGE_BY_ID => self.view_message(request).map(Some),

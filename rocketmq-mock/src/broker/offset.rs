@@ -69,6 +69,11 @@ impl Broker {
         Ok(answer(request, ResponseCode::SUCCESS).with_header(&header))
     }
 
+    /// Forgets what a group has stored since, as a broker that is killed before it writes.
+    pub(crate) fn roll_back_offset(&mut self, group: &str, queue: QueueKey, offset: i64) {
+        self.offsets.insert((group.into(), queue), offset);
+    }
+
     /// The stored offset of a group, for assertions.
     pub(crate) fn stored_offset(&self, group: &str, topic: &str, queue_id: i32) -> Option<i64> {
         self.offsets.get(&(group.into(), (topic.into(), queue_id))).copied()
