@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use crate::{Activity, MessageQueue};
+
 /// Something that has happened. New kinds may be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -62,6 +64,43 @@ pub enum ClientEvent {
         group: Arc<str>,
         /// The lite topic.
         lite_topic: Arc<str>,
+    },
+    /// Another process goes by this client's id: brokers have listed it twice for two minutes. Both read the same queues of the group.
+    IdShared {
+        /// The group.
+        group: Arc<str>,
+    },
+    /// Brokers forget over and over what a group reads of a topic: another member of it says something else. Both lose messages by it.
+    SubscriptionContested {
+        /// The group.
+        group: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+    },
+    /// A topic has queues that are written to and not read from: what is sent there no consumer gets.
+    QueuesUnread {
+        /// The group that reads the topic.
+        group: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// How many.
+        queues: usize,
+    },
+    /// A queue of a consumer has made no progress for two minutes.
+    QueueStalled {
+        /// The group.
+        group: Arc<str>,
+        /// The queue.
+        queue: MessageQueue,
+        /// What it waits for.
+        activity: Activity,
+    },
+    /// A queue that had stalled makes progress again.
+    QueueRecovered {
+        /// The group.
+        group: Arc<str>,
+        /// The queue.
+        queue: MessageQueue,
     },
     /// The list of name servers has changed.
     NameServersReplaced,

@@ -102,8 +102,8 @@ pub use producer::{
     TransactionProducer, TransactionProducerBuilder,
 };
 pub use rocketmq_consumer::{
-    Activity, Allocate, AllocateError, Averagely, AveragelyByCircle, ByConfig, ConsistentHash,
-    MachineRoom, MachineRoomNearby, QueueSnapshot, Rooms, Share, Snapshot,
+    Activity, Allocate, AllocateError, Averagely, AveragelyByCircle, BeyondEnd, ByConfig,
+    ConsistentHash, MachineRoom, MachineRoomNearby, QueueSnapshot, Rooms, Share, Snapshot,
 };
 #[doc(no_inline)]
 pub use rocketmq_protocol as protocol;

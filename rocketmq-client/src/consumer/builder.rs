@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
-use rocketmq_consumer::{Allocate, Config, Model, Order};
+use rocketmq_consumer::{Allocate, BeyondEnd, Config, Model, Order};
 use rocketmq_protocol::{message::MessageExt, names};
 
 use super::{
@@ -169,6 +169,13 @@ impl<M: Mode> PushConsumerBuilder<M> {
     #[doc(alias = "setConsumeTimestamp")]
     pub fn start_from(mut self, from: StartFrom) -> Self {
         self.config.start_from = from;
+        self
+    }
+
+    /// Where to go on when a queue ends before the offset that was to be read: its broker has lost messages, or the topic has been created
+    /// anew. Default: where the broker says, as in Java; brokers of 4.x may say at its beginning. It is logged either way.
+    pub fn beyond_end(mut self, beyond_end: BeyondEnd) -> Self {
+        self.config.beyond_end = beyond_end;
         self
     }
 

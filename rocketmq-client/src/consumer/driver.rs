@@ -1,6 +1,10 @@
 //! [`Driver`]: the loop that keeps one consumer group going.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use rocketmq_consumer::{
@@ -12,6 +16,7 @@ use rocketmq_protocol::{
     header::PullMessageRequestHeader,
 };
 use rocketmq_remoting::{CallError, Mailbox, Reply, Submitted};
+use rocketmq_route::TopicRoute;
 use tokio::{
     sync::{mpsc, oneshot},
     task::{AbortHandle, JoinSet},
@@ -25,6 +30,7 @@ use super::{
     pulling::pull_answer,
     requests::{Requests, pull_failure},
     running_info::{Facts, Rates},
+    telling::Teller,
     throttle::Throttle,
     workers::{Portion, Work},
 };
@@ -62,6 +68,7 @@ pub(super) struct Driver<P: Portion> {
     pub(super) introduction: Introduction,
     pub(super) facts: Facts,
     pub(super) changes: Option<mpsc::UnboundedSender<Change>>,
+    pub(super) teller: Teller,
     pub(super) rates: Rates,
     /// Of a broadcasting consumer.
     pub(super) local: Option<Arc<LocalOffsets>>,
@@ -235,8 +242,9 @@ impl<P: Portion> Driver<P> {
         for topic in news.routes {
             let table = self.requests.core.routes.table();
             if let Some(route) = table.route(&topic) {
-                let queues = route.subscribe_queues().to_vec();
+                let (queues, unread) = (route.subscribe_queues().to_vec(), unread(route));
                 drop(table);
+                self.teller.unread(&topic, unread);
                 self.machine.handle(now, Input::Route { topic, queues });
             }
         }
@@ -393,7 +401,7 @@ impl<P: Portion> Driver<P> {
             Event::Closed(report) => self.report = Some(*report),
             _ => {}
         }
-        log(&self.requests.group, &event);
+        self.teller.tell(&event);
     }
 }
 
@@ -415,19 +423,10 @@ fn pull_failed(pull: PullToken, failure: Failure) -> Finished {
     Finished::Answered(Input::Pulled { pull, answer: Err(failure) })
 }
 
-fn log(group: &str, event: &Event) {
-    match event {
-        Event::Unexpected { .. } | Event::AllocationFailed { .. } | Event::Expelled { .. } => {
-            tracing::error!(group, ?event, "consumer");
-        }
-        Event::PullFailing { .. }
-        | Event::CommitFailing { .. }
-        | Event::SendBackFailed { .. }
-        | Event::NotListed { .. }
-        | Event::SkippedExpired { .. }
-        | Event::Moved { .. } => tracing::warn!(group, ?event, "consumer"),
-        _ => tracing::debug!(group, ?event, "consumer"),
-    }
+/// How many queues are written to and not read from.
+fn unread(route: &TopicRoute) -> usize {
+    let read: BTreeSet<_> = route.subscribe_queues().iter().collect();
+    route.publish_queues().iter().filter(|queue| !read.contains(queue)).count()
 }
 
 /// Both clocks, read once a wake-up.

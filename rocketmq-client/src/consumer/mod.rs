@@ -32,6 +32,7 @@ mod requests;
 mod returning;
 mod running_info;
 mod simple;
+mod telling;
 mod throttle;
 mod unsettled;
 mod work_queue;

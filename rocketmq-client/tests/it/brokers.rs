@@ -110,6 +110,35 @@ async fn a_unit_is_named_in_heartbeats_and_messages() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn f71_a_broker_that_is_in_no_route_hears_nothing_more() {
+    let (cluster, pipes) = in_memory(MockCluster::builder().brokers(2).topic("t", 1)).await;
+    let client =
+        Client::builder(cluster.name_server_list()).connector(pipes).connect().await.unwrap();
+    let consumer =
+        client.push_consumer("g").subscribe("t", "*").start(|_delivery| async {}).await.unwrap();
+    within(AN_HOUR, "both are told", || async {
+        ["broker-a", "broker-b"].iter().all(|broker| !heartbeats(&cluster, broker).is_empty())
+    })
+    .await;
+    // One leaves the routes and lives on; the next refresh shows that.
+    cluster.set_heard("name-server", "broker-b", false);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let told = |broker| heartbeats(&cluster, broker).len();
+    let (a, b) = (told("broker-a"), told("broker-b"));
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert!(told("broker-a") >= a + 9);
+    assert_eq!(told("broker-b"), b);
+    let servers = client.health().brokers;
+    assert!(
+        servers.iter().all(
+            |server| *server.address != cluster.broker_address("broker-b").unwrap().to_string()
+        )
+    );
+    consumer.shutdown(PATIENCE).await;
+    client.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn f20_a_slow_heartbeat_does_not_cost_the_connection() {
     let (cluster, pipes) = in_memory(MockCluster::builder().topic("t", 1)).await;
     let client =

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod batch;
+mod broadcasting;
 mod brokers;
 mod connect;
 mod consume;
@@ -11,6 +12,7 @@ mod hooks;
 mod later;
 mod lite_pull;
 mod lite_topics;
+mod members;
 mod name_servers;
 mod namespace;
 mod oneway;

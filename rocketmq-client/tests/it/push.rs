@@ -15,28 +15,28 @@ use rocketmq_client::{
 use rocketmq_mock::{Fault, MockCluster};
 use rocketmq_protocol::code::{RequestCode, ResponseCode};
 
-use crate::{PATIENCE, client_of, eventually};
+use crate::{PATIENCE, client_of, eventually, name_servers::in_memory};
 
 /// What handlers have seen, in order: body and queue.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<(String, i32)>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<(String, i32)>>>);
 
 impl Log {
-    fn note(&self, delivery: &Delivery) {
+    pub(crate) fn note(&self, delivery: &Delivery) {
         let body = String::from_utf8(delivery.body().to_vec()).unwrap();
         self.0.lock().unwrap().push((body, delivery.queue().queue_id));
     }
 
-    fn bodies(&self) -> Vec<String> {
+    pub(crate) fn bodies(&self) -> Vec<String> {
         self.0.lock().unwrap().iter().map(|(body, _)| body.clone()).collect()
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.lock().unwrap().len()
     }
 
     /// The bodies of each queue rise: nothing came twice, nothing out of order.
-    fn is_in_order(&self) -> bool {
+    pub(crate) fn is_in_order(&self) -> bool {
         let seen = self.0.lock().unwrap();
         let of = |queue| seen.iter().filter(move |(_, of)| *of == queue).map(number);
         (0..8).all(|queue| of(queue).is_sorted_by(|a, b| a < b))
@@ -47,22 +47,22 @@ fn number((body, _): &(String, i32)) -> usize {
     body.parse().unwrap()
 }
 
-async fn send(client: &Client, bodies: impl IntoIterator<Item = impl ToString>) {
+pub(crate) async fn send(client: &Client, bodies: impl IntoIterator<Item = impl ToString>) {
     let producer = client.producer("p").start().await.unwrap();
     for body in bodies {
         producer.send(Message::new("t", body.to_string())).await.unwrap();
     }
 }
 
-fn reader(client: &Client) -> PushConsumerBuilder {
+pub(crate) fn reader(client: &Client) -> PushConsumerBuilder {
     client.push_consumer("g").subscribe("t", "*").start_from(StartFrom::First)
 }
 
-fn committed(cluster: &MockCluster, queues: i32) -> i64 {
+pub(crate) fn committed(cluster: &MockCluster, queues: i32) -> i64 {
     (0..queues).filter_map(|queue| cluster.stored_offset("broker-a", "g", "t", queue)).sum()
 }
 
-async fn cluster_with(queues: u16) -> (MockCluster, Client) {
+pub(crate) async fn cluster_with(queues: u16) -> (MockCluster, Client) {
     let cluster = MockCluster::builder().topic("t", queues).start().await.unwrap();
     let client = client_of(&cluster).await;
     (cluster, client)
@@ -149,7 +149,7 @@ async fn a_failure_comes_again_before_what_is_behind_it() {
 }
 
 #[tokio::test]
-async fn a16_after_the_last_attempt_an_ordered_message_is_buried() {
+async fn a16_f98_after_the_last_attempt_an_ordered_message_is_buried() {
     let (cluster, client) = cluster_with(1).await;
     send(&client, ["bad", "good"]).await;
     let log = Log::default();
@@ -158,7 +158,13 @@ async fn a16_after_the_last_attempt_an_ordered_message_is_buried() {
     let consumer = consumer.suspend_time(Duration::from_millis(10));
     let consumer = consumer.start(move |delivery: Delivery| {
         noted.note(&delivery);
-        async move { if &delivery.body()[..] == b"bad" { Err("never") } else { Ok(()) } }
+        async move {
+            match (&delivery.body()[..], delivery.reconsume_times()) {
+                (b"bad", 1) => panic!("on purpose: no result at all suspends like a failure"),
+                (b"bad", _) => Err("never"),
+                _ => Ok(()),
+            }
+        }
     });
     let consumer = consumer.await.unwrap();
     eventually("the queue goes on", || async {
@@ -488,6 +494,42 @@ async fn f82_what_cannot_be_sent_back_is_sent_to_the_retry_topic() {
     assert_eq!(retried.iter().map(|it| it.reconsume_times).collect::<Vec<_>>(), [1, 2]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn f99_a_delay_survives_the_way_round_a_refusal() {
+    let (cluster, pipes) = in_memory(MockCluster::builder().topic("t", 1)).await;
+    let client =
+        Client::builder(cluster.name_server_list()).connector(pipes).connect().await.unwrap();
+    send(&client, ["bad"]).await;
+    let refuse = Fault::Refuse(ResponseCode::NO_PERMISSION);
+    cluster.inject(RequestCode::CONSUMER_SEND_MSG_BACK, refuse.clone(), usize::MAX);
+    // The way round is closed, too, at first: then it comes again here.
+    cluster.inject(RequestCode::SEND_MESSAGE_V2, refuse, 1);
+    let log = Log::default();
+    let noted = log.clone();
+    let consumer = reader(&client).start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async move {
+            match delivery.reconsume_times() {
+                0 | 1 => Outcome::RetryAfter(5),
+                _ => Outcome::Ack,
+            }
+        }
+    });
+    let consumer = consumer.await.unwrap();
+    eventually("it came twice more", || async { log.len() == 3 }).await;
+    consumer.shutdown(PATIENCE).await;
+    let log = cluster.requests();
+    let properties = log
+        .iter()
+        .filter(|request| request.code == RequestCode::SEND_MESSAGE_V2)
+        .filter_map(|request| request.command.ext_fields.get("i"))
+        .filter(|properties| properties.contains("RETRY_TOPIC"));
+    let levels: Vec<_> = properties.map(|it| it.contains("DELAY\u{1}5\u{2}")).collect();
+    assert_eq!(levels, [true, true]);
+    assert_eq!(cluster.messages("%RETRY%g").len(), 1);
+    assert_eq!(committed(&cluster, 1), 1);
+}
+
 #[tokio::test]
 async fn a_rate_is_kept() {
     let (_cluster, client) = cluster_with(1).await;
@@ -564,68 +606,6 @@ async fn poison_goes_where_it_was_wanted() {
                 assert_eq!(cluster.messages("%DLQ%g").len(), 1);
             }
         }
-        consumer.shutdown(PATIENCE).await;
-    }
-}
-
-/// A file of this test alone.
-fn scratch_file(name: &str) -> std::path::PathBuf {
-    let unique = format!("rocketmq-broadcast-{}-{name}", std::process::id());
-    let path = std::env::temp_dir().join(unique).join("positions.json");
-    let _ = std::fs::remove_dir_all(path.parent().unwrap());
-    path
-}
-
-#[tokio::test]
-async fn a17_a_broadcasting_consumer_goes_on_where_its_file_says() {
-    let (cluster, client) = cluster_with(2).await;
-    let path = scratch_file("a17");
-    let log = Log::default();
-    for round in 0..3 {
-        send(&client, round * 10..(round + 1) * 10).await;
-        let noted = log.clone();
-        let consumer =
-            reader(&client)
-                .broadcasting()
-                .offset_store(rocketmq_client::FileOffsets::new(&path))
-                .start(move |delivery: Delivery| {
-                    noted.note(&delivery);
-                    async move {
-                        if delivery.body().ends_with(b"3") { Err("passed over") } else { Ok(()) }
-                    }
-                });
-        let consumer = consumer.await.unwrap();
-        eventually("the round is seen", || async { log.len() == (round + 1) * 10 }).await;
-        let report = consumer.shutdown(PATIENCE).await;
-        assert_eq!((report.unsettled, report.uncommitted), (0, 0));
-    }
-    assert!(log.is_in_order(), "nothing came twice");
-    assert_eq!(committed(&cluster, 2), 0, "brokers keep none of its offsets");
-    std::fs::write(&path, "{").unwrap();
-    let store = rocketmq_client::FileOffsets::new(&path);
-    let refused = reader(&client).broadcasting().offset_store(store).stream().await;
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Invalid);
-}
-
-#[tokio::test]
-async fn every_member_of_a_broadcasting_group_gets_every_message() {
-    let (_cluster, one) = cluster_with(2).await;
-    let two = client_of(&_cluster).await;
-    let logs = [Log::default(), Log::default()];
-    let mut consumers = Vec::new();
-    for (client, log) in [&one, &two].into_iter().zip(&logs) {
-        let (noted, path) = (log.clone(), scratch_file(&client.id().replace([':', '/'], "_")));
-        let store = rocketmq_client::FileOffsets::new(path);
-        let consumer = reader(client).broadcasting().offset_store(store);
-        let consumer = consumer.start(move |delivery: Delivery| {
-            noted.note(&delivery);
-            async {}
-        });
-        consumers.push(consumer.await.unwrap());
-    }
-    send(&one, 0..20).await;
-    eventually("both have seen all", || async { logs.iter().all(|log| log.len() == 20) }).await;
-    for consumer in consumers {
         consumer.shutdown(PATIENCE).await;
     }
 }

@@ -16,7 +16,7 @@ use crate::{PATIENCE, name_servers::in_memory, within};
 const AN_HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test(start_paused = true)]
-async fn while_the_master_is_away_its_slave_is_read_and_nothing_is_committed_there() {
+async fn f74_while_the_master_is_away_its_slave_is_read_and_nothing_is_committed_there() {
     let (cluster, pipes) = in_memory(MockCluster::builder().topic("t", 2)).await;
     cluster.start_slave("broker-a").await.unwrap();
     let client =
@@ -43,6 +43,7 @@ async fn while_the_master_is_away_its_slave_is_read_and_nothing_is_committed_the
     within(AN_HOUR, "some are seen", || async { seen_so_far() > 20 }).await;
     assert!(seen_so_far() < 200, "most are still to come");
 
+    let asked = cluster.count(RequestCode::QUERY_CONSUMER_OFFSET);
     cluster.stop_broker("broker-a").await;
     let (before, stopped) = (seen_so_far(), Instant::now());
     let of_slave = |code| {
@@ -65,6 +66,7 @@ async fn while_the_master_is_away_its_slave_is_read_and_nothing_is_committed_the
         committed == 400
     })
     .await;
+    assert_eq!(cluster.count(RequestCode::QUERY_CONSUMER_OFFSET), asked, "memory counts");
     let report = consumer.shutdown(PATIENCE).await;
     assert_eq!((report.undelivered, report.unsettled, report.uncommitted), (0, 0, 0));
     client.shutdown(PATIENCE).await;

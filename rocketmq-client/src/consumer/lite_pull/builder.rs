@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rocketmq_consumer::{Allocate, Assignment, Config, Consumption};
+use rocketmq_consumer::{Allocate, Assignment, BeyondEnd, Config, Consumption};
 
 use super::LitePullConsumer;
 use crate::{
@@ -73,6 +73,13 @@ impl LitePullConsumerBuilder {
     #[doc(alias = "setConsumeFromWhere")]
     pub fn start_from(mut self, from: StartFrom) -> Self {
         self.config.start_from = from;
+        self
+    }
+
+    /// Where to go on when a queue ends before the offset that was to be read. Default: where the broker says, as in Java; brokers of 4.x
+    /// may say at its beginning.
+    pub fn beyond_end(mut self, beyond_end: BeyondEnd) -> Self {
+        self.config.beyond_end = beyond_end;
         self
     }
 
