@@ -90,7 +90,7 @@ impl Command {
         let header = frame.split_to(header_len);
         match form {
             0 => json::read_header(&header, frame),
-            1 => binary::read_header(&header, frame),
+            1 => binary::read_header(header, frame),
             other => Err(DecodeError::SerializeType(other)),
         }
     }

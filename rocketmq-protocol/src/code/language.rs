@@ -44,9 +44,11 @@ codes! {
 impl LanguageCode {
     /// The language of this name, in any case, as servers read it.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        let known =
-            |code: &&Self| code.name().is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name));
-        Self::ALL.iter().find(known).copied()
+        let names = Self::ALL.iter().filter_map(|code| Some((*code, code.name()?.as_bytes())));
+        let as_it_is = names.clone().find(|(_, known)| *known == name);
+        let found =
+            as_it_is.or_else(|| names.clone().find(|(_, known)| known.eq_ignore_ascii_case(name)));
+        found.map(|(code, _)| code)
     }
 }
 

@@ -4,7 +4,7 @@
 //! code i16 │ language u8 │ version i16 │ opaque i32 │ flag i32 │ remark: length i32, UTF-8 │ ext: length i32, entries
 //! ```
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::{FieldWriter, Head, Serialization, patch};
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
 
 const FORM: &str = "ROCKETMQ";
 
-pub(crate) fn read_header(header: &Bytes, body: Bytes) -> Result<Command, DecodeError> {
-    let mut cursor = Cursor { header, at: 0 };
+pub(crate) fn read_header(mut header: Bytes, body: Bytes) -> Result<Command, DecodeError> {
+    let mut cursor = Cursor { rest: &header, length: header.len() };
     let code = i32::from(i16::from_be_bytes(cursor.take()?));
     let [language] = cursor.take()?;
     let version = i32::from(i16::from_be_bytes(cursor.take()?));
@@ -24,18 +24,21 @@ pub(crate) fn read_header(header: &Bytes, body: Bytes) -> Result<Command, Decode
     let flags = i32::from_be_bytes(cursor.take()?);
     let remark = cursor.section("a remark longer than the header")?;
     let ext_fields = cursor.section("ext fields longer than the header")?;
-    if cursor.at != header.len() {
+    if !cursor.rest.is_empty() {
         return Err(cursor.error("bytes after the ext fields"));
     }
-    check_entries(&ext_fields, header.len() - ext_fields.len())?;
+    let before = header.len() - ext_fields.len();
+    check_entries(ext_fields, before)?;
+    let remark = (!remark.is_empty()).then(|| lossy_text(header.slice_ref(remark)));
+    header.advance(before);
     Ok(Command {
         code,
         language: LanguageCode(language),
         version: Version(version),
         opaque,
         flags: Flags(flags),
-        remark: (!remark.is_empty()).then(|| lossy_text(remark)),
-        ext_fields: ExtFields::received(ext_fields),
+        remark,
+        ext_fields: ExtFields::received(header),
         body,
         form: Serialization::RocketMq,
     })
@@ -50,10 +53,9 @@ fn lossy_text(bytes: Bytes) -> Text {
 fn check_entries(section: &[u8], offset: usize) -> Result<(), DecodeError> {
     let mut rest = section;
     while !rest.is_empty() {
-        let at = offset + section.len() - rest.len();
-        let (_, _, after) = split_entry(rest).ok_or(DecodeError::Header {
+        let (_, _, after) = split_entry(rest).ok_or_else(|| DecodeError::Header {
             form: FORM,
-            at,
+            at: offset + section.len() - rest.len(),
             what: "an ext field longer than the section",
         })?;
         rest = after;
@@ -61,35 +63,32 @@ fn check_entries(section: &[u8], offset: usize) -> Result<(), DecodeError> {
     Ok(())
 }
 
+/// What is left of a header.
 struct Cursor<'a> {
-    header: &'a Bytes,
-    at: usize,
+    rest: &'a [u8],
+    length: usize,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
+    /// An error at the present place.
     fn error(&self, what: &'static str) -> DecodeError {
-        DecodeError::Header { form: FORM, at: self.at, what }
+        DecodeError::Header { form: FORM, at: self.length - self.rest.len(), what }
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let rest = self.header.get(self.at..).unwrap_or_default();
-        let found = rest.first_chunk::<N>().ok_or_else(|| self.error("the header ends here"))?;
-        self.at += N;
+        let split = self.rest.split_first_chunk::<N>();
+        let (found, rest) = split.ok_or_else(|| self.error("the header ends here"))?;
+        self.rest = rest;
         Ok(*found)
     }
 
     /// A length word and that many bytes.
-    fn section(&mut self, what: &'static str) -> Result<Bytes, DecodeError> {
+    fn section(&mut self, what: &'static str) -> Result<&'a [u8], DecodeError> {
         let length = i32::from_be_bytes(self.take()?);
-        let start = self.at;
-        let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
-        match end {
-            Some(end) if end <= self.header.len() => {
-                self.at = end;
-                Ok(self.header.slice(start..end))
-            }
-            _ => Err(self.error(what)),
-        }
+        let split = usize::try_from(length).ok().and_then(|n| self.rest.split_at_checked(n));
+        let (section, rest) = split.ok_or_else(|| self.error(what))?;
+        self.rest = rest;
+        Ok(section)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The JSON form of a header (`remoting/protocol/RemotingSerializable.java`).
 //!
-//! The text has to be JSON (RFC 8259); which types its members have is judged as leniently as upstream's parsers do it. Ext
-//! fields stay where they are if they are what servers write: strings without escapes.
+//! The text has to be JSON (RFC 8259); which types its members have is judged as leniently as upstream's parsers do it. What
+//! servers write is read without looking for anything else.
 
 use std::borrow::Cow;
 
@@ -10,6 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::{
     FieldWriter, Head, Serialization,
     decimal::{Digits, parse_integer},
+    plain,
     scan::{Scan, Token},
     string::{Quoted, write_string},
 };
@@ -20,24 +21,25 @@ use crate::{
 };
 
 pub(crate) fn read_header(header: &Bytes, body: Bytes) -> Result<Command, DecodeError> {
-    check_utf8(header)?;
-    let mut command = Command { body, ..Command::default() };
+    let command = plain::read_header(header).map_or_else(|| read_members(header), Ok)?;
+    Ok(Command { body, ..command })
+}
+
+/// Reads whatever upstream's parsers would read.
+pub(super) fn read_members(header: &Bytes) -> Result<Command, DecodeError> {
+    // Checked once for the whole header: slices of it between ASCII characters are UTF-8 too.
+    if let Err(error) = std::str::from_utf8(header) {
+        return Err(DecodeError::Header {
+            form: "JSON",
+            at: error.valid_up_to(),
+            what: "not UTF-8",
+        });
+    }
+    let mut command = Command::default();
     let mut scan = Scan::new(header);
     scan.object(|scan, key| read_member(scan, key, header, &mut command))?;
     scan.end()?;
     Ok(command)
-}
-
-/// Once for the whole header: slices of it between ASCII characters are UTF-8 too.
-fn check_utf8(header: &[u8]) -> Result<(), DecodeError> {
-    if header.is_ascii() {
-        return Ok(()); // mostly, and sooner known
-    }
-    std::str::from_utf8(header).map(drop).map_err(|error| DecodeError::Header {
-        form: "JSON",
-        at: error.valid_up_to(),
-        what: "not UTF-8",
-    })
 }
 
 /// Reads the value of one member. The last of several with the same name counts; names that upstream does not know are
@@ -55,7 +57,7 @@ fn read_member(
         b"version" => command.version = Version(read_number(scan)?),
         b"language" => command.language = read_language(scan)?,
         b"remark" => command.remark = read_remark(scan, header)?,
-        b"extFields" => command.ext_fields = read_ext_fields(scan, header)?,
+        b"extFields" => command.ext_fields = read_ext_fields(scan)?,
         // fastjson2 refuses a command that brings a body of its own in its header.
         b"body" => return Err(scan.error("a body inside the header")),
         _ => scan.skip_value()?,
@@ -115,10 +117,7 @@ fn read_remark(scan: &mut Scan<'_>, header: &Bytes) -> Result<Option<Text>, Deco
     })
 }
 
-fn read_ext_fields(scan: &mut Scan<'_>, header: &Bytes) -> Result<ExtFields, DecodeError> {
-    if let Some(plain) = scan.plain_object() {
-        return Ok(ExtFields::plain_json(header.slice_ref(plain)));
-    }
+fn read_ext_fields(scan: &mut Scan<'_>) -> Result<ExtFields, DecodeError> {
     if scan.null() {
         return Ok(ExtFields::default());
     }

@@ -4,6 +4,7 @@ pub(crate) mod binary;
 mod decimal;
 mod field_writer;
 pub(crate) mod json;
+mod plain;
 mod scan;
 mod string;
 
@@ -19,7 +20,8 @@ use crate::{
 pub(crate) use decimal::parse_integer;
 pub(crate) use field_writer::key;
 pub use field_writer::{FieldWriter, Key};
-pub(crate) use string::{PlainPairs, unescape};
+pub(crate) use plain::{Lengths, PlainPairs};
+pub(crate) use string::unescape;
 
 /// The form of a header: the serialize type byte of its frame (`remoting/protocol/SerializeType.java`).
 ///

@@ -1,6 +1,6 @@
 //! A position in JSON text (RFC 8259): the tokens of a header, without building values.
 
-use super::string::{Quoted, escape_length, plain_run, plain_string};
+use super::string::{Quoted, escape_length, plain_run};
 use crate::DecodeError;
 
 /// How deep members that nobody asked for may nest. Ours are flat; upstream's are too.
@@ -77,30 +77,6 @@ impl<'a> Scan<'a> {
                 return self.expect(b'}', "a comma or a closing brace is missing");
             }
         }
-    }
-
-    /// An object of strings without escapes and without blanks between them, which is what servers write. Returns what
-    /// is between the braces; consumes nothing if it is any other value.
-    pub(super) fn plain_object(&mut self) -> Option<&'a [u8]> {
-        self.skip_blanks();
-        let inside = self.rest().strip_prefix(b"{")?;
-        if inside.first() == Some(&b'}') {
-            self.at += 2;
-            return Some(&[]);
-        }
-        let mut length = 0;
-        loop {
-            length += plain_string(inside.get(length..)?)?;
-            let value = inside.get(length..)?.strip_prefix(b":")?;
-            length += 1 + plain_string(value)?;
-            match inside.get(length)? {
-                b',' => length += 1,
-                b'}' => break,
-                _ => return None,
-            }
-        }
-        self.at += length + 2;
-        inside.get(..length)
     }
 
     pub(super) fn value(&mut self) -> Result<Token<'a>, DecodeError> {

@@ -55,13 +55,6 @@ fn write_escape(byte: u8, out: &mut BytesMut) {
     }
 }
 
-/// The length of a string without escapes at the front of `text`, quotes included.
-pub(super) fn plain_string(text: &[u8]) -> Option<usize> {
-    let inside = text.strip_prefix(b"\"")?;
-    let length = plain_run(inside);
-    (inside.get(length) == Some(&b'"')).then_some(length + 2)
-}
-
 /// How many bytes at the front of `text` are neither a quote, nor a backslash, nor a control character. Eight at a time:
 /// half of the work of reading a header is here.
 pub(super) fn plain_run(text: &[u8]) -> usize {
@@ -146,32 +139,6 @@ fn unescape_unicode(text: &[u8]) -> (char, usize) {
     let second = text.get(6..).and_then(hex_unit);
     let pair = second.and_then(|second| char::decode_utf16([unit, second]).next()?.ok());
     pair.map_or((char::REPLACEMENT_CHARACTER, 6), |both| (both, 12))
-}
-
-/// The pairs of an object that `Scan::plain_object` has accepted, without its braces.
-#[derive(Debug, Clone)]
-pub(crate) struct PlainPairs<'a>(&'a [u8]);
-
-impl<'a> PlainPairs<'a> {
-    pub(crate) fn new(inside: &'a [u8]) -> Self {
-        Self(inside)
-    }
-
-    fn string(&mut self) -> Option<&'a [u8]> {
-        let inside = self.0.get(1..)?;
-        let (text, rest) = inside.split_at_checked(plain_run(inside))?;
-        // The closing quote, and the colon or comma behind it, if any.
-        self.0 = rest.get(2..).unwrap_or_default();
-        Some(text)
-    }
-}
-
-impl<'a> Iterator for PlainPairs<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some((self.string()?, self.string()?))
-    }
 }
 
 #[cfg(test)]
