@@ -12,6 +12,8 @@ use rocketmq_route::{LOGICAL_BROKER_PREFIX, MessageQueue};
 use tokio::time::Instant;
 
 use super::Core;
+#[cfg(feature = "acl")]
+use super::exposure;
 use crate::{Error, ErrorKind};
 
 impl Core {
@@ -58,7 +60,7 @@ impl Core {
     pub(crate) fn failed(&self, error: CallError, address: &str) -> Error {
         let unreachable =
             matches!(&error, CallError::NotSent { reason: NotSent::Unreachable(_), .. });
-        if !unreachable || !self.routes.table().knows_address(address) {
+        if !unreachable || is_exposed(&error) || !self.routes.table().knows_address(address) {
             return from_call(error, address);
         }
         let is_allowed =
@@ -104,6 +106,8 @@ pub(crate) fn unknown_broker(broker_name: &str) -> Error {
 /// What a failed call means to the caller of this crate.
 pub(crate) fn from_call(error: CallError, address: &str) -> Error {
     match &error {
+        #[cfg(feature = "acl")]
+        error if is_exposed(error) => exposure::refused(&format!("nothing was sent to {address}")),
         CallError::NotSent { .. } => {
             Error::new(ErrorKind::Connection, format!("nothing was sent to {address}"))
         }
@@ -127,6 +131,14 @@ pub(crate) fn from_call(error: CallError, address: &str) -> Error {
     }
     .at(address)
     .with_source(error)
+}
+
+/// Whether it would have shown signed requests to whoever listens.
+fn is_exposed(error: &CallError) -> bool {
+    #[cfg(feature = "acl")]
+    return exposure::is_refusal(error);
+    #[cfg(not(feature = "acl"))]
+    return false;
 }
 
 /// The port two below.

@@ -46,6 +46,9 @@ pub(super) struct Wiring {
     pub(super) tls: Option<crate::TlsOptions>,
     #[cfg(feature = "acl")]
     pub(super) credentials: Option<crate::Credentials>,
+    /// No signed request goes in plaintext to another machine.
+    #[cfg(feature = "acl")]
+    pub(super) keeps_credentials_private: bool,
     #[cfg(feature = "http-discovery")]
     pub(super) discovery: Option<Discovery>,
 }
@@ -232,6 +235,22 @@ impl ClientBuilder {
     #[doc(alias = "AclClientRPCHook")]
     pub fn credentials(mut self, credentials: crate::Credentials) -> Self {
         self.wiring.credentials = Some(credentials);
+        self
+    }
+
+    /// Whether signed requests may go to other machines on connections without [TLS](Self::tls). With `false` such a server is not
+    /// dialled, and what was meant for it fails as [`Invalid`](crate::ErrorKind::Invalid). Default yes, as in Java; a warning says so,
+    /// since who can listen can send a signed request again. This machine is `localhost` and loopback addresses, other names are not.
+    ///
+    /// ```
+    /// # use rocketmq_client::{Client, Credentials};
+    /// let builder = Client::builder("ns.mq.example:9876")
+    ///     .credentials(Credentials::new("key", "secret"))
+    ///     .plaintext_credentials(false);
+    /// ```
+    #[cfg(feature = "acl")]
+    pub fn plaintext_credentials(mut self, allowed: bool) -> Self {
+        self.wiring.keeps_credentials_private = !allowed;
         self
     }
 

@@ -1,18 +1,13 @@
 //! Requests that brokers send to this client.
 
-use std::sync::{
-    Arc, OnceLock, Weak,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
+use std::sync::{Arc, OnceLock, Weak};
 
 use rocketmq_protocol::{
     Command,
     code::{RequestCode, ResponseCode},
     header::{NotifyConsumerIdsChangedRequestHeader, NotifyUnsubscribeLiteRequestHeader},
 };
-use rocketmq_remoting::{
-    AddressMap, Channel, CloseReason, DialError, HandlerFuture, RequestHandler,
-};
+use rocketmq_remoting::{Channel, CloseReason, DialError, HandlerFuture, RequestHandler};
 
 use super::{questions, registry::Registry, routes::Routes, telemetry::Telemetry};
 use crate::{
@@ -29,40 +24,10 @@ pub(super) struct Inbound {
     pub(super) replies: Arc<Replies>,
     pub(super) checked_groups: Arc<CheckedGroups>,
     pub(super) telemetry: Arc<Telemetry>,
-    /// Where signed requests go in plaintext: a reason to warn, once, if that is another machine.
-    pub(super) unprotected: Option<Unprotected>,
 }
 
 /// The routes, set once connections can be made. Weak, since they are asked for over those connections.
 pub(super) type KnownRoutes = Arc<OnceLock<Weak<Routes>>>;
-
-/// Requests are signed, and connections are not encrypted.
-pub(super) struct Unprotected {
-    pub(super) address_map: AddressMap,
-    warned: AtomicBool,
-}
-
-impl Unprotected {
-    pub(super) fn new(address_map: AddressMap) -> Self {
-        Self { address_map, warned: AtomicBool::new(false) }
-    }
-
-    fn connected(&self, advertised: &str) {
-        let address = self.address_map.dialled(advertised);
-        if !is_loopback(&address) && !self.warned.swap(true, Relaxed) {
-            tracing::warn!(
-                %address,
-                "signed requests travel in plaintext to another machine: whoever can listen can replay them"
-            );
-        }
-    }
-}
-
-fn is_loopback(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let host = host.trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-}
 
 impl Inbound {
     fn is_broker(&self, from: &Channel) -> bool {
@@ -116,9 +81,6 @@ impl RequestHandler for Inbound {
     fn opened(&self, to: &Channel) {
         self.registry.not_told(to.address());
         self.registry.heartbeat_wanted.notify_one();
-        if let Some(unprotected) = &self.unprotected {
-            unprotected.connected(to.address());
-        }
         self.telemetry.events.tell(ClientEvent::Connected { address: Arc::clone(to.address()) });
     }
 
@@ -137,20 +99,5 @@ impl RequestHandler for Inbound {
         let (reason, failures) = (error.cause.to_string().into(), error.failures);
         let event = ClientEvent::Unreachable { address: address.into(), reason, failures };
         self.telemetry.events.tell(event);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_machine_is_no_other_machine() {
-        for address in ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "localhost:1"] {
-            assert!(is_loopback(address), "{address}");
-        }
-        for address in ["10.0.0.1:1", "[fd00::1]:1", "localhost.example:1", ""] {
-            assert!(!is_loopback(address), "{address}");
-        }
     }
 }

@@ -6,6 +6,8 @@ mod closing;
 mod cluster_url;
 #[cfg(feature = "http-discovery")]
 mod discovery;
+#[cfg(feature = "acl")]
+mod exposure;
 mod heartbeat;
 mod identity;
 mod inbound;

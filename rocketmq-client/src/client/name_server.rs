@@ -16,6 +16,8 @@ use rocketmq_remoting::Remoting;
 use rocketmq_route::NameServers;
 use tokio::{task::JoinSet, time::Instant};
 
+#[cfg(feature = "acl")]
+use super::exposure;
 use super::telemetry::Telemetry;
 use crate::{BoxError, events::ClientEvent};
 
@@ -146,6 +148,16 @@ async fn ask_one(
 #[derive(Debug)]
 pub(crate) struct NameServersFailed {
     failures: Vec<BoxError>,
+}
+
+impl NameServersFailed {
+    /// Whether each of them is a reason to stop asking until somebody changes an option.
+    #[cfg(feature = "acl")]
+    pub(crate) fn is_refusal(&self) -> bool {
+        let is_refusal =
+            |failure: &BoxError| failure.downcast_ref().is_some_and(exposure::is_refusal);
+        !self.failures.is_empty() && self.failures.iter().all(is_refusal)
+    }
 }
 
 impl fmt::Display for NameServersFailed {

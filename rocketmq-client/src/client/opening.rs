@@ -83,7 +83,6 @@ async fn assemble(
         registry: Arc::clone(&registry),
         routes: Arc::clone(&known_routes),
         telemetry: Arc::clone(&telemetry),
-        unprotected: wired.unprotected(&options),
         replies: Arc::clone(&replies),
         checked_groups: Arc::clone(&checked_groups),
     };

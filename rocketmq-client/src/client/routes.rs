@@ -16,6 +16,8 @@ use tokio::{
     time::Instant,
 };
 
+#[cfg(feature = "acl")]
+use super::exposure;
 use super::{
     name_server::{NameServerCalls, NameServersFailed, RouteAnswer},
     registry::Registry,
@@ -242,6 +244,10 @@ impl Routes {
 }
 
 pub(crate) fn no_name_server(failure: Arc<NameServersFailed>) -> Error {
+    #[cfg(feature = "acl")]
+    if failure.is_refusal() {
+        return exposure::refused("no name server was asked");
+    }
     Error::new(ErrorKind::NameServer, format!("no name server answered ({failure})"))
 }
 

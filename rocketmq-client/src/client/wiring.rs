@@ -8,16 +8,18 @@ use rocketmq_remoting::Signing;
 use rocketmq_remoting::Tls;
 use rocketmq_remoting::{AllowList, Config, Connector};
 
+#[cfg(feature = "acl")]
+use super::exposure::Exposure;
 use super::{
     builder::{ClientOptions, Wiring},
-    inbound::{KnownRoutes, Unprotected},
+    inbound::KnownRoutes,
     namespace::InNamespace,
 };
 use crate::Error;
 
 /// ```text
 ///   requests ── namespace ── hooks ── signing ── Config
-///   streams ─── allow list ── address map ── TLS ── TCP, SOCKS5, or the application's own
+///   streams ─── allow list ── address map ── TLS, or a look at who may listen ── TCP, SOCKS5, or the application's own
 /// ```
 pub(super) struct Wired {
     pub(super) config: Config,
@@ -34,6 +36,8 @@ impl Wired {
         options: &ClientOptions,
         routes: &KnownRoutes,
     ) -> Result<Self, Error> {
+        #[cfg(feature = "acl")]
+        let exposure = wiring.exposure();
         let mut config = wiring.config;
         if let Some(namespace) = wiring.namespace_v2 {
             // Before all others, as in Java: what they see and sign has it.
@@ -49,6 +53,11 @@ impl Wired {
             }
         };
         let stream = wiring.connector.unwrap_or_else(|| Arc::new(wiring.tcp));
+        #[cfg(feature = "acl")]
+        let stream = match exposure {
+            None => stream,
+            Some(exposure) => Arc::new(exposure.over(stream)) as Arc<dyn Connector>,
+        };
         #[cfg(feature = "_tls")]
         let tls = wiring.tls.as_ref().map(Tls::new).transpose().map_err(unusable_tls)?;
         #[cfg(feature = "_tls")]
@@ -71,19 +80,6 @@ impl Wired {
         })
     }
 
-    /// Whether signed requests go in plaintext, and how to find out to where.
-    pub(super) fn unprotected(&self, options: &ClientOptions) -> Option<Unprotected> {
-        #[cfg(feature = "acl")]
-        let signs = self.signing.is_some();
-        #[cfg(not(feature = "acl"))]
-        let signs = false;
-        #[cfg(feature = "_tls")]
-        let encrypts = self.tls.is_some();
-        #[cfg(not(feature = "_tls"))]
-        let encrypts = false;
-        (signs && !encrypts).then(|| Unprotected::new(options.address_map.clone()))
-    }
-
     #[cfg(feature = "acl")]
     pub(super) fn replace_credentials(
         &self,
@@ -100,6 +96,23 @@ impl Wired {
         let tls = self.tls.as_ref();
         let tls = tls.ok_or_else(|| Error::invalid("the client was made without TLS"))?;
         tls.replace(options).map_err(unusable_tls)
+    }
+}
+
+#[cfg(feature = "acl")]
+impl Wiring {
+    /// What to do about signed requests that nothing encrypts, if these are.
+    fn exposure(&self) -> Option<Exposure> {
+        #[cfg(feature = "_tls")]
+        let encrypts = self.tls.is_some();
+        #[cfg(not(feature = "_tls"))]
+        let encrypts = false;
+        let is_exposed = self.credentials.is_some() && !encrypts;
+        is_exposed.then_some(if self.keeps_credentials_private {
+            Exposure::Refused
+        } else {
+            Exposure::WarnedOf
+        })
     }
 }
 

@@ -145,6 +145,37 @@ async fn keys_that_travel_in_plaintext_are_warned_of_once_and_only_beyond_this_m
 }
 
 #[tokio::test]
+async fn x08_keys_that_must_not_travel_in_plaintext_stay_on_this_machine() {
+    const OPTION: &str = "ClientBuilder::plaintext_credentials";
+    const MAPPED: &str = "203.0.113.8:10911";
+    let (cluster, pipes) = in_memory(MockCluster::builder().brokers(2).topic("t", 1)).await;
+    cluster.user("adminuser", "adminsecret", &[]);
+    let builder = |name_server: &str| {
+        let builder = Client::builder(name_server).connector(Tunnel(pipes.clone()));
+        let builder = builder.credentials(Credentials::new("adminuser", "adminsecret"));
+        builder.plaintext_credentials(false)
+    };
+    let error = builder(ELSEWHERE).connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
+    assert!(error.to_string().contains(OPTION) && !error.is_retryable(), "{error}");
+    assert!(cluster.requests().is_empty(), "the name server was asked");
+
+    // A name server on this machine, and one of two brokers that is not: what is dialled decides, and not what is advertised.
+    let mapped = [(cluster.broker_address("broker-a").unwrap().to_string(), MAPPED)];
+    let client = builder(&cluster.name_server_list()).address_map(mapped).connect().await.unwrap();
+    let producer = client.producer("p").start().await.unwrap();
+    let send = async |broker| {
+        let queue = MessageQueue::new("t", broker, 0);
+        producer.send(Message::new("t", "x")).to_queue(queue).await
+    };
+    send("broker-b").await.unwrap();
+    let error = send("broker-a").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
+    assert!(error.to_string().contains(OPTION) && !error.outcome_unknown(), "{error}");
+    client.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
 async fn x02_a_broker_that_is_not_allowed_is_never_dialled() {
     let cluster = MockCluster::builder().brokers(2).topic("t", 1).start().await.unwrap();
     let rogue = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
