@@ -131,8 +131,9 @@ impl Connection {
     async fn next_event(&mut self, mut timer: Pin<&mut Sleep>) -> Event {
         let link = Arc::clone(&self.link);
         let config = &link.config;
-        let suspicion = self.liveness.deadline(config.silence, config.frame_timeout);
-        let due = [link.next_expiry(), suspicion].into_iter().flatten().min();
+        let given_up =
+            self.liveness.verdict(config.silence, config.frame_timeout).map(|(at, _)| at);
+        let due = [link.next_expiry(), given_up].into_iter().flatten().min();
         if let Some(due) = due.filter(|due| *due != timer.deadline()) {
             timer.as_mut().reset(due);
         }
@@ -238,9 +239,9 @@ impl Connection {
             self.liveness.missed();
         }
         let config = &self.link.config;
-        match self.liveness.verdict(now, config.silence, config.frame_timeout) {
-            Some(reason) => Err(reason),
-            None => Ok(()),
+        match self.liveness.verdict(config.silence, config.frame_timeout) {
+            Some((at, reason)) if at <= now => Err(reason),
+            _ => Ok(()),
         }
     }
 

@@ -48,25 +48,17 @@ impl Liveness {
         }
     }
 
-    /// When to ask for a [`verdict`](Self::verdict).
-    pub(crate) fn deadline(&self, silence: Duration, frame_timeout: Duration) -> Option<Instant> {
-        let silent = self.asked.filter(|_| self.overdue).map(|since| since + silence);
-        let partial = self.partial.map(|since| since + frame_timeout);
-        [silent, partial].into_iter().flatten().min()
-    }
-
-    /// Why the connection has to be given up, if it has.
+    /// When the connection has to be given up if nothing else happens, and why.
     pub(crate) fn verdict(
         &self,
-        now: Instant,
         silence: Duration,
         frame_timeout: Duration,
-    ) -> Option<CloseReason> {
-        if self.partial.is_some_and(|since| since + frame_timeout <= now) {
-            return Some(CloseReason::HalfFrame(frame_timeout));
-        }
-        let since = self.asked.filter(|since| self.overdue && *since + silence <= now)?;
-        Some(CloseReason::Silent(now - since))
+    ) -> Option<(Instant, CloseReason)> {
+        let silent = self.asked.filter(|_| self.overdue).map(|since| since + silence);
+        let silent = silent.map(|at| (at, CloseReason::Silent(silence)));
+        let partial = self.partial.map(|since| since + frame_timeout);
+        let partial = partial.map(|at| (at, CloseReason::HalfFrame(frame_timeout)));
+        [silent, partial].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 }
 
@@ -91,7 +83,8 @@ mod tests {
         let mut liveness = Liveness::default();
         for (at, step) in steps {
             let now = start + Duration::from_secs(*at);
-            assert!(liveness.verdict(now, SILENCE, FRAME).is_none(), "given up before {at}");
+            let verdict = liveness.verdict(SILENCE, FRAME);
+            assert!(verdict.is_none_or(|(due, _)| due > now), "given up before {at}");
             match *step {
                 Wrote => liveness.wrote(now),
                 Heard { waiting } => liveness.heard(now, waiting),
@@ -99,11 +92,8 @@ mod tests {
                 Frames { whole, left } => liveness.frames(now, whole, left),
             }
         }
-        let deadline = liveness.deadline(SILENCE, FRAME);
-        assert_eq!(deadline, given_up.map(|at| start + Duration::from_secs(at)));
-        if let Some(deadline) = deadline {
-            assert!(liveness.verdict(deadline, SILENCE, FRAME).is_some());
-        }
+        let verdict = liveness.verdict(SILENCE, FRAME);
+        assert_eq!(verdict.map(|(due, _)| due), given_up.map(|at| start + Duration::from_secs(at)));
     }
 
     #[test]

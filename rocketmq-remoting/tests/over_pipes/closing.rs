@@ -1,7 +1,5 @@
 //! Connections that end.
 
-use std::time::Duration;
-
 use rocketmq_remoting::{CallError, CloseReason, Config, NotSent, Unanswered};
 use tokio::{
     io::AsyncWriteExt,
@@ -20,14 +18,14 @@ async fn f18_a_dead_connection_ends_all_its_requests_at_once() {
     let began = Instant::now();
     drop(rig.peer);
     for call in calls {
-        let error = call.await.unwrap().unwrap_err();
+        let error = ended(call).await.unwrap_err();
         assert!(
             matches!(error, CallError::OutcomeUnknown { reason: Unanswered::Closed(_), .. }),
             "{error:?}"
         );
     }
-    assert_eq!(began.elapsed(), secs(0));
-    assert!(matches!(rig.owner.await.unwrap(), CloseReason::Peer));
+    assert_eq!(began.elapsed(), secs(0), "they were left to wait");
+    assert!(matches!(ended(rig.owner).await, CloseReason::Peer));
 }
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +35,7 @@ async fn a_request_that_never_left_is_known_not_to_be_sent() {
     eventually("all are queued", || rig.channel.outstanding() == 3).await;
     drop(rig.peer);
     for call in calls {
-        let error = call.await.unwrap().unwrap_err();
+        let error = ended(call).await.unwrap_err();
         assert!(
             matches!(error, CallError::NotSent { reason: NotSent::Closed(_), .. }),
             "sixteen bytes are no request: {error:?}"
@@ -54,12 +52,12 @@ async fn f12_silence_while_requests_time_out_ends_the_connection() {
     let waiting = rig.call(0, within(60));
     rig.peer.next().await;
     while rig.channel.is_open() {
-        assert!(began.elapsed() < Duration::from_secs(60), "never noticed");
-        let _ = rig.call(1, within(1)).await.unwrap();
+        assert!(began.elapsed() < secs(60), "never noticed");
+        let _ = ended(rig.call(1, within(1))).await;
     }
     assert!(began.elapsed() <= silence + secs(2), "{:?}", began.elapsed());
-    assert!(waiting.await.unwrap().is_err(), "it was not left to wait");
-    assert!(matches!(rig.owner.await.unwrap(), CloseReason::Silent(_)));
+    assert!(ended(waiting).await.is_err(), "it was not left to wait");
+    assert!(matches!(ended(rig.owner).await, CloseReason::Silent(_)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +67,7 @@ async fn a_connection_on_which_nothing_is_asked_lives() {
     let call = rig.call(1, within(3));
     let request = rig.peer.next().await;
     rig.peer.answer(&request).await;
-    call.await.unwrap().unwrap();
+    ended(call).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,9 +84,9 @@ async fn a_frame_that_drips_ends_the_connection() {
         }
         sleep(secs(1)).await;
     }
-    assert!(matches!(rig.owner.await.unwrap(), CloseReason::HalfFrame(_)));
+    assert!(matches!(ended(rig.owner).await, CloseReason::HalfFrame(_)));
     assert!(began.elapsed() < patience + secs(2));
-    assert!(call.await.unwrap().is_err());
+    assert!(ended(call).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +96,7 @@ async fn closing_leaves_no_task() {
     eventually("it is out", || rig.channel.outstanding() == 1).await;
     rig.channel.close();
     assert!(matches!(rig.channel.closed().await, CloseReason::Local));
-    assert!(call.await.unwrap().is_err());
+    assert!(ended(call).await.is_err());
     rig.tasks.stopped().await;
     assert!(rig.tasks.is_empty());
 }

@@ -88,6 +88,11 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// What a task has come to. One that does not end fails the test after two virtual minutes: nothing may be left to wait for ever.
+pub(crate) async fn ended<T>(task: JoinHandle<T>) -> T {
+    tokio::time::timeout(secs(120), task).await.expect("it never ends").unwrap()
+}
+
 /// The request that the tests make: `number` tells them apart.
 pub(crate) fn request(number: i32) -> GetMinOffsetRequestHeader {
     GetMinOffsetRequestHeader { topic: Text::from("t"), queue_id: number, ..Default::default() }
