@@ -95,16 +95,15 @@ impl Channel {
         deadline: Instant,
     ) -> Result<Answer<R::Response>, CallError> {
         let body = body.borrow();
-        self.check_deadline(deadline)?;
         let admission = self.link.admit(body.len(), Some(deadline)).await?;
         let (sender, answer) = oneshot::channel();
         let waiter = Some((deadline, Waiter::Call(sender)));
         let opaque = self.link.request(request, body, self.form, admission, waiter)?;
         let withdraw = Withdraw { link: &self.link, opaque, armed: true };
         // Every row is delivered before it is dropped, so the error of the oneshot cannot come up.
-        let reply = answer.await.unwrap_or_else(|_| Err(self.not_sent(NotSent::ShuttingDown)));
+        let answer = answer.await.unwrap_or_else(|_| Err(self.not_sent(NotSent::ShuttingDown)));
         withdraw.disarm();
-        reply?.read::<R>()
+        read::<R>(answer?, self.address())
     }
 
     /// Queues a request that is never answered. Waits until `deadline` for room in the queue, not until it is written.
@@ -281,23 +280,29 @@ impl Reply {
     /// [`CallError::Refused`] for a code that `R` does not accept, [`CallError::Malformed`] for a header that is not
     /// what `R` promises.
     pub fn read<R: Request>(self) -> Result<Answer<R::Response>, CallError> {
-        let Self { address, command } = self;
-        let code = command.response_code();
-        if !R::ACCEPTS.contains(&code) {
-            let refusal = Box::new(refusal(R::CODE, &command));
-            return Err(CallError::Refused { address, refusal });
-        }
-        match command.header::<R::Response>() {
-            Ok(header) => Ok(Answer {
-                code,
-                header,
-                remark: command.remark,
-                version: command.version,
-                ext_fields: command.ext_fields,
-                body: command.body,
-            }),
-            Err(reason) => Err(CallError::Malformed { address, reason }),
-        }
+        read::<R>(self.command, &self.address)
+    }
+}
+
+fn read<R: Request>(
+    command: Command,
+    address: &Arc<str>,
+) -> Result<Answer<R::Response>, CallError> {
+    let code = command.response_code();
+    if !R::ACCEPTS.contains(&code) {
+        let refusal = Box::new(refusal(R::CODE, &command));
+        return Err(CallError::Refused { address: Arc::clone(address), refusal });
+    }
+    match command.header::<R::Response>() {
+        Ok(header) => Ok(Answer {
+            code,
+            header,
+            remark: command.remark,
+            version: command.version,
+            ext_fields: command.ext_fields,
+            body: command.body,
+        }),
+        Err(reason) => Err(CallError::Malformed { address: Arc::clone(address), reason }),
     }
 }
 

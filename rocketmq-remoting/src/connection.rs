@@ -113,7 +113,7 @@ impl Connection {
                     // To the back of the run queue: tokio runs the task that was woken last next, so that a write
                     // at this point would carry a single frame. Whoever is ready too adds his first.
                     yield_now().await;
-                    self.link.load(&mut self.flight);
+                    self.link.load(&mut self.flight, now);
                 }
                 Event::Wrote(written) => self.wrote(now, written.map_err(failed)?),
                 Event::Read(read) => match read.map_err(failed)? {
@@ -195,7 +195,7 @@ impl Connection {
         self.flight.advance(written);
         self.unflushed = true;
         if self.flight.is_empty() {
-            self.link.load(&mut self.flight);
+            self.link.load(&mut self.flight, now);
         }
     }
 
@@ -252,7 +252,7 @@ impl Connection {
         let drained = async {
             loop {
                 if self.flight.is_empty() {
-                    self.link.load(&mut self.flight);
+                    self.link.load(&mut self.flight, Instant::now());
                 }
                 if self.flight.is_empty() {
                     return self.io.shutdown().await;

@@ -66,7 +66,7 @@ struct State {
 /// Who waits for an answer.
 #[derive(Debug)]
 pub(crate) enum Waiter {
-    Call(oneshot::Sender<Result<Reply, CallError>>),
+    Call(oneshot::Sender<Result<Command, CallError>>),
     Mail(Ticket),
     Then(Then),
     /// Hooks are told first.

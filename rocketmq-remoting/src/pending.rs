@@ -100,14 +100,10 @@ impl<W> Pending<W> {
         }
     }
 
-    /// Notes that the request is on its way. `false`: it is gone, and must not be sent.
-    pub(crate) fn sent(&mut self, opaque: i32, end: u64) -> bool {
-        let row = self.row_mut(opaque);
-        if let Some(row) = row {
-            row.stage = Stage::Sent { end };
-            return true;
-        }
-        false
+    /// Notes that the request is on its way. `false`: it is gone, or late, and must not be sent.
+    pub(crate) fn sent(&mut self, opaque: i32, end: u64, now: Instant) -> bool {
+        let row = self.row_mut(opaque).filter(|row| row.deadline > now);
+        row.map(|row| row.stage = Stage::Sent { end }).is_some()
     }
 
     /// Matches an answer.

@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Link {
-    /// Takes the next frames to write, after those in `flight` are written.
-    pub(crate) fn load(&self, flight: &mut Flight) {
+    /// Takes the next frames to write, after those in `flight` are written. A request whose deadline has come is none of them.
+    pub(crate) fn load(&self, flight: &mut Flight, now: Instant) {
         let (frames, cost) = flight.settle();
         self.counters.frames_written.add(frames);
         if cost > 0 && !self.room.is_closed() {
@@ -22,7 +22,7 @@ impl Link {
         }
         let mut state = self.lock();
         let State { pending, outbound, told, .. } = &mut *state;
-        outbound.take(flight, |opaque, end| pending.sent(opaque, end));
+        outbound.take(flight, |opaque, end| pending.sent(opaque, end, now));
         *told = !(flight.is_empty() && outbound.is_empty());
     }
 
@@ -51,21 +51,23 @@ impl Link {
         self.counters.late_answers.add(late);
         self.counters.foreign_answers.add(foreign);
         for (waiter, command) in matched.drain(..) {
-            self.hand_out(waiter, Ok(Reply { address: Arc::clone(&self.address), command }));
+            self.hand_out(waiter, Ok(command));
         }
         waiting
     }
 
-    fn hand_out(&self, waiter: Waiter, outcome: Result<Reply, CallError>) {
+    fn hand_out(&self, waiter: Waiter, outcome: Result<Command, CallError>) {
+        let reply = |command| Reply { address: Arc::clone(&self.address), command };
         match waiter {
             Waiter::Call(caller) => _ = caller.send(outcome),
-            Waiter::Mail(ticket) => ticket.deliver(outcome),
-            Waiter::Then(Then(act)) => act(outcome),
+            Waiter::Mail(ticket) => ticket.deliver(outcome.map(reply)),
+            Waiter::Then(Then(act)) => act(outcome.map(reply)),
             Waiter::Observed(code, waiter) => {
+                let outcome = outcome.map(reply);
                 for hook in &self.config.hooks {
                     hook.after_response(&self.address, code, &outcome);
                 }
-                self.hand_out(*waiter, outcome);
+                self.hand_out(*waiter, outcome.map(|reply| reply.command));
             }
         }
     }

@@ -275,6 +275,18 @@ async fn a_request_can_have_another_form_than_its_connection() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_deadline_has_passed_is_not_sent() {
+    let mut rig = rig(Config::default());
+    let late = ended(rig.call(1, Instant::now())).await.unwrap_err();
+    assert!(matches!(reason_of(late), NotSent::TimedOut));
+    let call = rig.call(2, within(3));
+    let request = rig.peer.next().await;
+    assert_eq!(number(&request), 2);
+    rig.peer.answer(&request).await;
+    ended(call).await.unwrap();
+}
+
 /// Whatever becomes of a request that nobody waits for, it is told once.
 #[tokio::test(start_paused = true)]
 async fn what_is_to_be_done_with_an_outcome_is_done_once() {
