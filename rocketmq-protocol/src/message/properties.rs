@@ -2,7 +2,7 @@
 //!
 //! On the wire they are one string: name, 0x01, value, 0x02, and so on (`common/message/MessageDecoder.java`).
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
@@ -41,7 +41,7 @@ impl Properties {
     /// The value of `name`. Of several, the last counts; one that is empty counts as absent, as it does in Java.
     pub fn get_bytes(&self, name: &str) -> Option<&[u8]> {
         let name = name.as_bytes();
-        let value = split(&self.0).filter_map(|pair| value_of(name, pair)).last()?;
+        let value = last_value(&self.0, name)?;
         (!name.is_empty() && !name.contains(&NAME_END)).then_some(value)
     }
 
@@ -57,9 +57,13 @@ impl Properties {
 
     /// The pairs that are UTF-8, in the order they were written. A name may occur twice.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        pairs(&self.0).filter_map(|(name, value)| {
-            Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?))
-        })
+        // Parts of a text are texts, as separators are ASCII: mostly one look at all of them is enough.
+        let all = std::str::from_utf8(&self.0).ok();
+        let text = move |part: Range<usize>| match all {
+            Some(all) => all.get(part),
+            None => std::str::from_utf8(self.0.get(part)?).ok(),
+        };
+        pairs(&self.0).filter_map(move |(name, value)| Some((text(name)?, text(value)?)))
     }
 
     /// Whether there is none.
@@ -68,68 +72,57 @@ impl Properties {
     }
 }
 
-/// Java drops a pair without a separator, without a name or without a value, and splits at the first separator.
-fn pairs(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    split(bytes).filter_map(|pair| {
-        let at = pair.iter().position(|byte| *byte == NAME_END)?;
-        let (name, rest) = pair.split_at_checked(at)?;
-        let value = rest.get(1..)?;
+/// Where names and values lie. Java drops a pair without a separator, without a name or without a value, and splits at the first
+/// separator.
+fn pairs(bytes: &[u8]) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let mut next = 0;
+    bytes.split(|byte| *byte == PAIR_END).filter_map(move |pair| {
+        let start = next;
+        next += pair.len() + 1;
+        let name_end = start + pair.iter().position(|byte| *byte == NAME_END)?;
+        let (name, value) = (start..name_end, name_end + 1..start + pair.len());
         (!name.is_empty() && !value.is_empty()).then_some((name, value))
     })
 }
 
+/// The value of the last pair that has this name: looked for from behind, so that the first found is the one.
+fn last_value<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut pair_end = bytes.len();
+    let mut behind = |end: usize| {
+        let pair = bytes.get(end + 1..pair_end)?;
+        pair_end = end;
+        value_of(name, pair)
+    };
+    let (front, eights) = bytes.as_rchunks();
+    let mut start = bytes.len();
+    for eight in eights.iter().rev() {
+        start -= eight.len();
+        let mut ends = ends(*eight);
+        while let Some(bit) = ends.checked_ilog2() {
+            let value = behind(start + bit as usize / 8);
+            if value.is_some() {
+                return value;
+            }
+            ends ^= 1 << bit;
+        }
+    }
+    let mut ends = front.iter().enumerate().rev().filter(|(_, byte)| **byte == PAIR_END);
+    let value = ends.find_map(|(end, _)| behind(end));
+    value.or_else(|| value_of(name, bytes.get(..pair_end)?))
+}
+
 /// The value of a pair with this name. The name is seen at its front, so that nothing but the ends of pairs has to be looked for.
 fn value_of<'a>(name: &[u8], pair: &'a [u8]) -> Option<&'a [u8]> {
-    let value = pair.strip_prefix(name)?.strip_prefix(&[NAME_END])?;
-    (!value.is_empty()).then_some(value)
+    let (front, value) = pair.split_at_checked(name.len())?;
+    // Looked at first, because names mostly differ in their lengths.
+    let (separator, value) = value.split_first()?;
+    (*separator == NAME_END && front == name && !value.is_empty()).then_some(value)
 }
 
-/// What lies between the ends of pairs.
-fn split(bytes: &[u8]) -> Split<'_> {
-    Split { bytes, start: 0, chunk: 0, ends: ends(bytes, 0) }
-}
-
-/// Eight bytes at a time: finding one property is finding the ends of all.
-struct Split<'a> {
-    bytes: &'a [u8],
-    /// Where the present pair begins.
-    start: usize,
-    /// Where the eight bytes begin that are being looked at.
-    chunk: usize,
-    /// Their ends of pairs that have not been passed yet, as [`ends`] marks them.
-    ends: u64,
-}
-
-impl<'a> Iterator for Split<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        while self.ends == 0 {
-            self.chunk += 8;
-            if self.chunk >= self.bytes.len() {
-                let rest = self.bytes.get(self.start..).filter(|rest| !rest.is_empty());
-                self.start = self.bytes.len();
-                return rest;
-            }
-            self.ends = ends(self.bytes, self.chunk);
-        }
-        let end = self.chunk + self.ends.trailing_zeros() as usize / 8;
-        self.ends &= self.ends - 1;
-        let pair = self.bytes.get(self.start..end);
-        self.start = end + 1;
-        pair
-    }
-}
-
-/// Sets the top bit of each of eight bytes from `at` on that ends a pair (little-endian, so that the first is lowest).
-fn ends(bytes: &[u8], at: usize) -> u64 {
+/// Sets the top bit of each byte that ends a pair (little-endian, so that the first is lowest). Eight at a time, because finding
+/// one property is finding the ends of all.
+fn ends(eight: [u8; 8]) -> u64 {
     const LOWS: u64 = u64::from_le_bytes([0x7f; 8]);
-    let rest = bytes.get(at..).unwrap_or_default();
-    let eight = rest.first_chunk().copied().unwrap_or_else(|| {
-        let mut last = [0; 8];
-        last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
-        last
-    });
     // Zero where they are equal. Adding cannot carry into the next byte, so that every mark is a true one.
     let differs = u64::from_le_bytes(eight) ^ u64::from_le_bytes([PAIR_END; 8]);
     !(((differs & LOWS) + LOWS) | differs | LOWS)
@@ -138,7 +131,8 @@ fn ends(bytes: &[u8], at: usize) -> u64 {
 /// Values may be personal: only names are shown.
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = pairs(&self.0).map(|(name, _)| String::from_utf8_lossy(name));
+        let names =
+            pairs(&self.0).filter_map(|(name, _)| self.0.get(name)).map(String::from_utf8_lossy);
         f.debug_list().entries(names).finish()
     }
 }
@@ -229,6 +223,8 @@ impl PropertiesWriter {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::*;
 
     fn properties(text: &'static str) -> Properties {
@@ -247,18 +243,16 @@ mod tests {
         check("a\u{1}\u{2}\u{1}b\u{2}ab\u{2}c\u{1}d\u{2}", &[("c", "d")]);
     }
 
-    #[test]
-    fn pairs_end_wherever_they_lie_in_a_word() {
-        for length in 0..40 {
-            for end in 0..length {
-                let mut bytes = vec![0x82; length];
-                bytes[end] = PAIR_END;
-                // A neighbour that differs in one bit is no end.
-                bytes[(end + 1) % length] ^= 0x81;
-                let slow = bytes.split(|byte| *byte == PAIR_END).filter(|pair| !pair.is_empty());
-                let fast = split(&bytes).filter(|pair| !pair.is_empty());
-                assert!(fast.eq(slow), "{bytes:?}");
-            }
+    proptest! {
+        /// Bytes that differ from an end of pairs in one bit are no ends, and pairs end wherever they lie in eight bytes.
+        #[test]
+        fn the_first_found_from_behind_is_the_last_of_all(
+            bytes in vec(select(b"\x01\x01\x02\x02\x03\x82aab".as_slice()), 0..60),
+            name in "a{1,2}",
+        ) {
+            let all = bytes.split(|byte| *byte == PAIR_END);
+            let last = all.filter_map(|pair| value_of(name.as_bytes(), pair)).next_back();
+            prop_assert_eq!(last_value(&bytes, name.as_bytes()), last);
         }
     }
 

@@ -77,6 +77,10 @@ fn main() -> Outcome {
             black_box(black_box(&properties).get(property::TAGS).ok_or("no tag")?);
             Ok(())
         }),
+        row("M7-none", "find none among them", 0, || {
+            black_box(black_box(&properties).get(property::PRIORITY));
+            Ok(())
+        }),
         row("M7-all", "list 6 properties", 0, || {
             for pair in black_box(&properties).iter() {
                 black_box(pair);
