@@ -80,6 +80,7 @@ pub enum Consumption {
 pub enum BeyondEnd {
     /// Where the broker says, as in Java: at the end, but for brokers of 4.x at 0 if they still have all of the queue
     /// (`store/DefaultMessageStore.java`, `OFFSET_OVERFLOW_BADLY`). Then everything comes again.
+    /// Other than in Java at its first message if the topic was gone: then it has been created anew.
     #[default]
     AsTold,
     /// At the end. Nothing comes again; of a topic that has been created anew, what is there already is passed over.

@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use rocketmq_client::{Client, Delivery};
+use rocketmq_client::{Activity, Client, Delivery, QueueSnapshot};
+use tokio::task::spawn_blocking;
 
 use crate::{
     PATIENCE, client_of,
@@ -134,6 +135,39 @@ async fn a12_an_offset_beyond_the_end_is_repaired_by_itself() {
     assert_eq!(seen.numbers(), (0..15).collect::<Vec<_>>());
     assert_eq!(consumer.shutdown(PATIENCE).await.uncommitted, 0);
     assert_eq!(committed().await, 15);
+}
+
+#[tokio::test]
+async fn f69_a_topic_that_is_deleted_and_created_again_is_read_from_its_beginning() {
+    let name = "created-again";
+    shared().create_topic(name, 1).unwrap();
+    let client = client_of(shared()).await;
+    let seen = Seen::default();
+    let noted = seen.clone();
+    let consumer = reader(&client, name, name).start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async {}
+    });
+    let consumer = consumer.await.unwrap();
+    send(&client, name, 0..10).await;
+    eventually("all are seen", || async { seen.count() == 10 }).await;
+    spawn_blocking(|| shared().mqadmin(&["deleteTopic", "-c", "DefaultCluster", "-t", name]))
+        .await
+        .unwrap()
+        .unwrap();
+    eventually("the consumer is told", || async {
+        let snapshot = consumer.snapshot().await.unwrap();
+        let told = |queue: &QueueSnapshot| matches!(queue.activity, Activity::Resting(_));
+        snapshot.queues.iter().any(|queue| &*queue.queue.topic == name && told(queue))
+    })
+    .await;
+    // These are there before anybody looks for them.
+    shared().create_topic(name, 1).unwrap();
+    send(&client, name, 10..15).await;
+    eventually("what is new is seen", || async { seen.count() == 15 }).await;
+    assert_eq!(seen.numbers(), (0..15).collect::<Vec<_>>());
+    assert_eq!(consumer.shutdown(PATIENCE).await.uncommitted, 0);
+    assert!(client.shutdown(PATIENCE).await.is_clean());
 }
 
 #[tokio::test]

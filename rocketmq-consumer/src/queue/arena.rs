@@ -99,6 +99,16 @@ impl Queues {
         of_topic.map(|(_, slot)| *slot).collect()
     }
 
+    /// A broker does not have the topic of a queue. Pulls of its other queues may be held until there is one again.
+    pub(crate) fn note_gone(&mut self, epoch: Epoch) {
+        let Some(queue) = self.get(epoch.slot) else { return };
+        for slot in self.slots_of(&queue.tenure.queue.topic) {
+            if let Some(Queue { stage: Stage::Reading(reading), .. }) = self.get_mut(slot) {
+                reading.gone = true;
+            }
+        }
+    }
+
     /// All queues, in the order of their names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Queue> {
         self.by_name.values().filter_map(|slot| self.get(*slot))

@@ -32,6 +32,8 @@ pub(crate) struct Reading {
     pub(crate) pulled_at: Option<i64>,
     /// It stands still at a message that nobody can deal with.
     pub(crate) halted: bool,
+    /// A broker has said that it does not have the topic, and the queue's has not answered otherwise since.
+    pub(crate) gone: bool,
     watch: Watch,
     /// Pulls that were answered so far.
     answers: u32,
@@ -71,6 +73,7 @@ impl Reading {
             range: None,
             pulled_at: None,
             halted: false,
+            gone: false,
             watch: Watch { position: start, answers: 0, since: None, told: false },
             answers: 0,
             broker_id: 0,
@@ -248,6 +251,7 @@ impl Reading {
         if std::mem::take(&mut self.failures) > 0 {
             ctx.out.event(Event::PullRecovered { queue: tenure.queue.clone() });
         }
+        let was_gone = std::mem::take(&mut self.gone);
         self.answers = self.answers.wrapping_add(1);
         self.range = Some((answer.min_offset, answer.max_offset));
         self.broker_id = answer.suggest_which_broker_id.max(0);
@@ -260,7 +264,7 @@ impl Reading {
             PullStatus::OffsetReset => {
                 Some(Move { to: answer.next_begin_offset, cause: MoveCause::ServerReset })
             }
-            PullStatus::OffsetIllegal => self.correct(tenure, ctx, &answer),
+            PullStatus::OffsetIllegal => self.correct(tenure, ctx, &answer, was_gone),
         }
     }
 
@@ -270,11 +274,14 @@ impl Reading {
         tenure: &Tenure,
         ctx: &mut Context<'_>,
         answer: &PullAnswer,
+        was_gone: bool,
     ) -> Option<Move> {
-        let from = self.ledger.window.next();
+        let (from, told) = (self.ledger.window.next(), answer.next_begin_offset);
         let to = match ctx.config.beyond_end {
             BeyondEnd::End if from > answer.max_offset => answer.max_offset.max(0),
-            _ => answer.next_begin_offset,
+            // The topic has been created again: all that it has is new.
+            BeyondEnd::AsTold if was_gone && told < from => answer.min_offset.clamp(0, told),
+            _ => told,
         };
         self.repairs = self.repairs.saturating_add(1);
         if to == from {

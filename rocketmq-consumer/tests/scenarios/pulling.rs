@@ -301,6 +301,30 @@ fn f78_an_illegal_offset_of_one_queue_harms_no_other() {
 }
 
 #[test]
+fn f69_a_topic_that_was_gone_and_is_there_again_is_read_from_its_beginning() {
+    let gone = Failure::Refused(ResponseCode::TOPIC_NOT_EXIST);
+    let (mut scenario, pulls) =
+        Scenario::reading(config(&["t", "u"]), &["t/a/0", "t/b/0", "u/a/0"]);
+    let mut waiting = Vec::new();
+    for pull in pulls {
+        scenario.answer(pull.pull, found(&pull.queue, 0..9));
+        waiting.push(scenario.next_pull());
+    }
+    let told = waiting.iter().position(|pull| pull.queue == queue("t/a/0")).unwrap();
+    scenario.fail(waiting.remove(told).pull, gone);
+    scenario.rest();
+    scenario.wait(secs(1));
+    // Other pulls were held at their brokers until the topic was there again.
+    waiting.push(scenario.next_pull());
+    for pull in waiting {
+        scenario.answer(pull.pull, nothing(PullStatus::OffsetIllegal, 4));
+        let expected = if &*pull.queue.topic == "t" { 0 } else { 4 };
+        assert_eq!(scenario.next_pull().offset, expected, "{}", pull.queue);
+        scenario.rest();
+    }
+}
+
+#[test]
 fn an_offset_before_the_start_goes_forward_and_keeps_what_is_held() {
     let (mut scenario, pulls) = Scenario::reading(config(&["t"]), &[Q]);
     scenario.answer(pulls[0].pull, found(&queue(Q), 0..2));
