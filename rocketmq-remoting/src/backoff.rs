@@ -4,16 +4,16 @@ use std::time::Duration;
 
 /// How long an address rests before it is dialled again. There is no last attempt.
 ///
-/// The default keeps two promises. A peer that was away for 20 s is found at most 5 s after it is back, with no more
-/// than ten attempts until then; one that stays away for a minute has been tried a dozen times, and is found within ten
-/// seconds.
+/// The default keeps three promises. Nobody is dialled twice within a second. A peer that was away for 20 s is found at
+/// most 5 s after it is back, with no more than ten attempts until then; one that stays away for a minute has been tried
+/// a dozen times, and is found within ten seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backoff {
     /// The rest after the first, the second, … failure in a row; the last repeats for ever.
     /// Default: 1, 2, five times 4, then 8.5 seconds. Empty means no rest.
     pub rests: Vec<Duration>,
-    /// Each rest is made longer or shorter at random by up to this many percent, so that clients that lost a peer
-    /// together do not come back together. Default: 10.
+    /// Each rest is made longer at random by up to this many percent, so that clients that lost a peer together do not
+    /// come back together. Default: 15.
     pub jitter_percent: u32,
 }
 
@@ -21,7 +21,7 @@ impl Default for Backoff {
     fn default() -> Self {
         Self {
             rests: [1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 8.5].map(Duration::from_secs_f64).to_vec(),
-            jitter_percent: 10,
+            jitter_percent: 15,
         }
     }
 }
@@ -32,7 +32,7 @@ impl Backoff {
         let index = (failures.max(1) - 1) as usize;
         let rest = self.rests.get(index).or_else(|| self.rests.last()).copied().unwrap_or_default();
         let jitter = f64::from(self.jitter_percent.min(100)) / 100.0;
-        rest.mul_f64(1.0 + jitter * (2.0 * chance - 1.0))
+        rest.mul_f64(1.0 + jitter * chance)
     }
 }
 
@@ -58,11 +58,12 @@ mod tests {
             let until = |end: f64| attempts.iter().filter(|at| **at < end).count();
             assert!(until(20.0) <= 10, "{attempts:?}");
             assert!((11..=13).contains(&until(60.0)), "{attempts:?}");
+            assert!(attempts.windows(2).all(|pair| pair[1] - pair[0] >= 1.0), "{attempts:?}");
             let found = attempts.iter().find(|at| **at >= 20.0).unwrap();
             assert!(found - 20.0 <= 5.0, "{attempts:?}");
         }
         assert_eq!(
-            attempts(&Backoff::default(), 0.5)[..9],
+            attempts(&Backoff::default(), 0.0)[..9],
             [0.0, 1.0, 3.0, 7.0, 11.0, 15.0, 19.0, 23.0, 31.5]
         );
     }
@@ -70,9 +71,8 @@ mod tests {
     #[test]
     fn it_never_ends_and_never_overflows() {
         let backoff = Backoff { jitter_percent: 500, ..Backoff::default() };
-        assert_eq!(backoff.rest(u32::MAX, 0.5), Duration::from_secs_f64(8.5));
-        assert_eq!(backoff.rest(0, 0.5), Duration::from_secs(1));
-        assert_eq!(backoff.rest(1, 0.0), Duration::ZERO);
+        assert_eq!(backoff.rest(u32::MAX, 0.0), Duration::from_secs_f64(8.5));
+        assert_eq!(backoff.rest(0, 1.0), Duration::from_secs(2), "twice as long at most");
         let none = Backoff { rests: Vec::new(), jitter_percent: 0 };
         assert_eq!(none.rest(3, 0.9), Duration::ZERO);
     }
