@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rocketmq_client::{Client, Credentials, Error, ErrorKind, Message, TlsOptions};
+use rocketmq_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Message, TlsOptions};
 use rocketmq_mock::MockCluster;
 use rocketmq_protocol::code::RequestCode;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_rustls::rustls::{
     ServerConfig,
     crypto::ring::default_provider,
@@ -30,17 +30,24 @@ pub(super) async fn run(trial: &mut Trial) {
         eprintln!("S21: REAL SERVERS ARE LEFT OUT: {} missing", missing.join(", "));
         return trial.note("real_servers", "left out");
     }
-    if real(trial).await.is_none() {
+    if real_keys(trial).await.is_none() || real_certificates(trial).await.is_none() {
         trial.require(false, "the real servers did not start");
     }
 }
 
 /// Sends once as somebody. `Ok` carries nothing, an error what it was.
 async fn send_as(name_servers: &str, user: Option<User>) -> Result<(), Error> {
-    let mut builder = Client::builder(name_servers);
-    if let Some(user) = user {
-        builder = builder.credentials(Credentials::new(user.access_key, user.secret_key));
+    send(signed_by(Client::builder(name_servers), user)).await
+}
+
+fn signed_by(builder: ClientBuilder, user: Option<User>) -> ClientBuilder {
+    match user {
+        None => builder,
+        Some(user) => builder.credentials(Credentials::new(user.access_key, user.secret_key)),
     }
+}
+
+async fn send(builder: ClientBuilder) -> Result<(), Error> {
     let client = builder.connect().await?;
     let producer = client.producer("p").start().await?;
     let sent = producer.send(Message::new("t", "x")).await;
@@ -92,16 +99,13 @@ async fn send_over_tls(name_servers: &str, options: TlsOptions) -> Result<(), Er
     Ok(())
 }
 
-async fn certificates(trial: &mut Trial) -> Option<()> {
-    let (ours, theirs) = (Authority::new("ours").ok()?, Authority::new("theirs").ok()?);
+/// What a server may show that a client who trusts `ours` must not take, and what that client asks for.
+fn bad_certificates(ours: &Authority) -> Option<Vec<(&'static str, Identity, TlsOptions)>> {
     let trusting = || TlsOptions::default().authorities(ours.pem());
+    let (theirs, namesake) = (Authority::new("theirs").ok()?, Authority::new("ours").ok()?);
     let cases = [
         ("wrong authority", theirs.issue("127.0.0.1", false), trusting()),
-        (
-            "wrong authority of the same name",
-            Authority::new("ours").ok()?.issue("127.0.0.1", false),
-            trusting(),
-        ),
+        ("wrong authority of the same name", namesake.issue("127.0.0.1", false), trusting()),
         ("wrong host", ours.issue("broker-a.test", false), trusting()),
         ("wrong address", ours.issue("127.0.0.2", false), trusting()),
         ("a wildcard for an address", ours.issue("*.0.0.1", false), trusting()),
@@ -114,9 +118,18 @@ async fn certificates(trial: &mut Trial) -> Option<()> {
             trusting().server_name("broker-a.test"),
         ),
     ];
+    cases
+        .into_iter()
+        .map(|(case, identity, options)| Some((case, identity.ok()?, options)))
+        .collect()
+}
+
+async fn certificates(trial: &mut Trial) -> Option<()> {
+    let ours = Authority::new("ours").ok()?;
+    let trusting = || TlsOptions::default().authorities(ours.pem());
     let mut refused = 0;
-    for (case, identity, options) in cases {
-        let cluster = MockCluster::builder().tls(server(&identity.ok()?)?).start().await.ok()?;
+    for (case, identity, options) in bad_certificates(&ours)? {
+        let cluster = MockCluster::builder().tls(server(&identity)?).start().await.ok()?;
         let outcome = send_over_tls(&cluster.name_server_list(), options).await;
         trial.require(outcome.is_err(), format_args!("accepted: {case}"));
         trial.require(cluster.requests().is_empty(), format_args!("a request was seen: {case}"));
@@ -134,9 +147,12 @@ async fn certificates(trial: &mut Trial) -> Option<()> {
     Some(())
 }
 
-async fn real(trial: &mut Trial) -> Option<()> {
+async fn real_keys(trial: &mut Trial) -> Option<()> {
     let distribution = Distribution::fetch(DEFAULT_VERSION).ok()?;
-    let start = move || Cluster::builder().access_control().start(&distribution);
+    let builder = Cluster::builder().access_control();
+    // Its name server speaks TLS, its broker does not.
+    let builder = builder.broker_java_option("-Dtls.server.mode=disabled");
+    let start = move || builder.start(&distribution);
     let cluster = tokio::task::spawn_blocking(start).await.ok()?.ok()?;
     let name_server = cluster.name_server_address();
     send_as(name_server, Some(ADMINISTRATOR)).await.ok()?;
@@ -148,6 +164,51 @@ async fn real(trial: &mut Trial) -> Option<()> {
         let name = format!("real_{}_s", case.replace(' ', "_"));
         trial.at_most(name, began.elapsed().as_secs_f64(), 1.0);
     }
+    let over_tls =
+        Client::builder(name_server).tls(TlsOptions::default().danger_accept_any_certificate());
+    let outcome = send(signed_by(over_tls, Some(ADMINISTRATOR))).await;
+    let kind = outcome.err().map(|error| error.kind());
+    trial.require(kind == Some(ErrorKind::Connection), format_args!("real, no TLS: {kind:?}"));
     trial.note("real_servers", DEFAULT_VERSION);
     Some(())
+}
+
+/// Real servers show each of the bad certificates in turn, and a good one before it, so that each is seen to be what is refused.
+async fn real_certificates(trial: &mut Trial) -> Option<()> {
+    let distribution = Distribution::fetch(DEFAULT_VERSION).ok()?;
+    let ours = Authority::new("ours").ok()?;
+    let trusting = || TlsOptions::default().authorities(ours.pem());
+    let good = ours.issue("127.0.0.1", false).ok()?;
+    let builder = Cluster::builder().tls(good.clone());
+    let cluster = tokio::task::spawn_blocking(move || builder.start(&distribution));
+    let cluster = cluster.await.ok()?.ok()?;
+    let name_server = cluster.name_server_address();
+    let mut refused = 0;
+    for (case, identity, options) in bad_certificates(&ours)? {
+        cluster.replace_certificate(&good).ok()?;
+        let accepted = soon(async || send_over_tls(name_server, trusting()).await.is_ok()).await;
+        trial.require(accepted, format_args!("real, before {case}: a good certificate is refused"));
+        cluster.replace_certificate(&identity).ok()?;
+        let is_refused = soon(async || {
+            let outcome = send_over_tls(name_server, options.clone()).await;
+            outcome.is_err_and(|error| error.to_string().contains("certificate"))
+        });
+        let is_refused = is_refused.await;
+        trial.require(is_refused, format_args!("real, accepted: {case}"));
+        refused += usize::from(is_refused);
+    }
+    trial.note("real_bad_certificates_refused", refused);
+    Some(())
+}
+
+/// Whether something comes to hold: servers look at their files every few seconds.
+async fn soon(mut holds: impl AsyncFnMut() -> bool) -> bool {
+    let until = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < until {
+        if holds().await {
+            return true;
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    false
 }
