@@ -221,6 +221,10 @@ pub struct Config {
     pub heartbeat_interval: Duration,
     /// After this a request other than a pull counts as unanswered. Default 5 s.
     pub request_timeout: Duration,
+    /// Whether somebody wants to be told of queues that come and go, and how long that is waited for each time:
+    /// [`Action::TellAssigned`](crate::Action::TellAssigned), [`Action::TellRevoked`](crate::Action::TellRevoked). Default:
+    /// nobody.
+    pub listen: Option<Duration>,
 }
 
 impl Config {
@@ -266,6 +270,7 @@ impl Config {
             rebalance_retry: seconds(1),
             heartbeat_interval: seconds(30),
             request_timeout: seconds(5),
+            listen: None,
         }
     }
 
@@ -328,6 +333,9 @@ impl Config {
             ("stall_after (ms)", self.stall_after, 16),
         ] {
             duration(option, interval, least)?;
+        }
+        if let Some(patience) = self.listen {
+            duration("listen (ms)", patience, 1)?;
         }
         Ok(())
     }

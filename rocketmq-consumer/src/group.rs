@@ -183,6 +183,8 @@ impl ConsumerGroup {
                 });
             }
             Input::Committed { commit, failed } => self.committed(now, commit, &failed),
+            Input::AssignDone { epoch } => self.assign_done(now, epoch),
+            Input::RevokeDone { epoch } => self.answered(now, epoch, Queue::revoke_done),
             Input::Locked { lock, answer } => self.locked(now, lock, answer),
             Input::Unlocked { lock, answer } => self.unlocked(now.monotonic, lock, answer),
             Input::Subscribe(subscription) => self.subscribe(now, subscription),
@@ -327,6 +329,14 @@ impl ConsumerGroup {
         if self.queues.is_current(epoch) {
             self.touch(now, epoch.slot, apply);
         } else {
+            self.counters.late_answers += 1;
+        }
+    }
+
+    /// A queue may have been moved while the application was told of it, and is the same one for all that.
+    fn assign_done(&mut self, now: Now, epoch: Epoch) {
+        let told = self.touch(now, epoch.slot, |queue, ctx| queue.assign_done(ctx, epoch));
+        if told.is_none() {
             self.counters.late_answers += 1;
         }
     }
@@ -516,6 +526,8 @@ fn is_news(input: &Input) -> bool {
         | Input::Reappears { .. }
         | Input::SentBack { .. }
         | Input::Committed { .. }
+        | Input::AssignDone { .. }
+        | Input::RevokeDone { .. }
         | Input::Locked { .. }
         | Input::Unlocked { .. }
         | Input::Close { .. }

@@ -183,6 +183,16 @@ pub enum Input {
         /// The queues whose offset the broker did not confirm.
         failed: Vec<(Epoch, Failure)>,
     },
+    /// Answer to [`Action::TellAssigned`].
+    AssignDone {
+        /// The queue's tenure then.
+        epoch: Epoch,
+    },
+    /// Answer to [`Action::TellRevoked`].
+    RevokeDone {
+        /// The queue's tenure.
+        epoch: Epoch,
+    },
     /// Answer to [`Action::Lock`].
     Locked {
         /// The request that was answered.
@@ -427,6 +437,26 @@ pub enum Action {
         /// The offsets.
         offsets: Vec<OffsetCommit>,
         /// When the answer is no longer expected.
+        deadline: Instant,
+    },
+    /// Tell whoever [listens](crate::Config::listen) that this queue is about to be read: [`Input::AssignDone`]. None of its
+    /// messages is handed out before that, or before the deadline.
+    TellAssigned {
+        /// The queue.
+        queue: MessageQueue,
+        /// Its tenure.
+        epoch: Epoch,
+        /// When it is waited for no longer.
+        deadline: Instant,
+    },
+    /// Tell whoever [listens](crate::Config::listen) that this queue goes, now that no handler is at it:
+    /// [`Input::RevokeDone`]. It is not let go before that, or before the deadline.
+    TellRevoked {
+        /// The queue.
+        queue: MessageQueue,
+        /// Its tenure.
+        epoch: Epoch,
+        /// When it is waited for no longer.
         deadline: Instant,
     },
     /// Lease queues from their broker (`LOCK_BATCH_MQ`): [`Input::Locked`]. There is one at a time for a broker.

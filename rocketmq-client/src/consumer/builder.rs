@@ -186,8 +186,8 @@ impl<M: Mode> PushConsumerBuilder<M> {
         self
     }
 
-    /// Is told of queues that this member begins to read. Listeners are called one after the other, and cut off after 10 s; consuming does
-    /// not wait for them.
+    /// Is told of queues that this member is about to read, and waited for: none of their messages is handed out before. Listeners are
+    /// called one after the other, each with the queues that come or go together; after 10 s one is cut off, and not waited for any more.
     #[doc(alias = "MessageQueueListener")]
     pub fn on_assigned<F, Fut>(mut self, listener: F) -> Self
     where
@@ -198,8 +198,9 @@ impl<M: Mode> PushConsumerBuilder<M> {
         self
     }
 
-    /// Is told of queues that this member has given up: their handlers have ended, and their offsets are committed. As
-    /// [`on_assigned`](Self::on_assigned).
+    /// Is told of queues that this member gives up, when their handlers have ended, and waited for like
+    /// [`on_assigned`](Self::on_assigned): only then leases of an ordered consumer are given back, and brokers told that a consumer that
+    /// is shut down has left. Of a queue whose lease is lost it is told, too, but others may have it already.
     pub fn on_revoked<F, Fut>(mut self, listener: F) -> Self
     where
         F: Fn(Vec<MessageQueue>) -> Fut + Send + Sync + 'static,

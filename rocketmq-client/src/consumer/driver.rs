@@ -302,6 +302,12 @@ impl<P: Portion> Driver<P> {
                     self.pulls.insert(pop, Pull::Task(task));
                 }
                 Action::CancelPull { pull } => self.cancel(pull),
+                Action::TellAssigned { queue, epoch, .. } => {
+                    self.tell_change(Change::Assigned(queue, epoch));
+                }
+                Action::TellRevoked { queue, epoch, .. } => {
+                    self.tell_change(Change::Revoked(queue, epoch));
+                }
                 Action::Event(event) => self.event(event),
                 question => self.ask(question),
             }
@@ -393,10 +399,6 @@ impl<P: Portion> Driver<P> {
                 let outcome = Outcome::Returned;
                 let returned = returned.iter().flat_map(P::deliveries);
                 self.marks.extend(returned.map(|item| Settlement { delivery: item.id(), outcome }));
-            }
-            Event::Started { queue, .. } => self.tell_change(Change::Assigned(queue.clone())),
-            Event::Revoked { queue, left, .. } if left.position.is_some() => {
-                self.tell_change(Change::Revoked(queue.clone()));
             }
             Event::Closed(report) => self.report = Some(*report),
             _ => {}

@@ -13,7 +13,7 @@ use super::{
     answers::{Direct, PushAnswers},
     desk::{Desk, Pace},
     driver::{Driver, Introduction, Request, now},
-    listeners::{Change, Listeners},
+    listeners::{Change, Listeners, PATIENCE},
     local_offsets::LocalOffsets,
     offset_store::{FileOffsets, OffsetStore},
     polls::Polls,
@@ -136,6 +136,7 @@ impl<M: Mode> PushConsumerBuilder<M> {
             listeners: std::mem::take(&mut self.listeners),
             tracer: self.desk.reporter.as_ref().map(|it| Arc::clone(it.tracer())),
         };
+        self.config.listen = (!duty.listeners.is_empty()).then_some(PATIENCE);
         let tracer = duty.tracer.clone();
         let Driven { commands, tasks, .. } =
             drive(&self.client, self.config, ConsumeType::Passively, duty)?;
@@ -241,7 +242,7 @@ fn drive<P: Portion>(
         requests: requests.clone(),
         introduction,
         facts,
-        changes: listen(&tasks, duty.listeners, requests.core.namespace()),
+        changes: listen(&tasks, duty.listeners, &commands, requests.core.namespace()),
         teller: Teller::new(requests.clone()),
         rates: Rates::new(now().monotonic),
         local: duty.local,
@@ -274,13 +275,15 @@ fn drive<P: Portion>(
 fn listen(
     tasks: &Tasks,
     listeners: Listeners,
+    driver: &mpsc::UnboundedSender<Request>,
     namespace: &Namespace,
 ) -> Option<mpsc::UnboundedSender<Change>> {
     if listeners.is_empty() {
         return None;
     }
     let (changes, told) = mpsc::unbounded_channel();
-    tasks.spawn("listeners", until_stopped(listeners.run(told, namespace.clone()), tasks.clone()));
+    let telling = listeners.run(told, driver.downgrade(), namespace.clone());
+    tasks.spawn("listeners", until_stopped(telling, tasks.clone()));
     Some(changes)
 }
 

@@ -660,6 +660,51 @@ async fn listeners_are_told_of_queues_that_come_and_go() {
 }
 
 #[tokio::test]
+async fn listeners_are_waited_for_when_queues_come_and_go() {
+    let (cluster, client) = cluster_with(1).await;
+    send(&client, 0..3).await;
+    let (gate, log) = (Arc::new(tokio::sync::Semaphore::new(0)), Log::default());
+    let told = Arc::new(AtomicUsize::new(0));
+    let hold = || {
+        let (gate, told) = (Arc::clone(&gate), Arc::clone(&told));
+        move |queues: Vec<rocketmq_client::MessageQueue>| {
+            let (gate, told) = (Arc::clone(&gate), Arc::clone(&told));
+            async move {
+                if queues.iter().any(|queue| &*queue.topic == "t") {
+                    told.fetch_add(1, Ordering::SeqCst);
+                    gate.acquire().await.unwrap().forget();
+                }
+            }
+        }
+    };
+    let noted = log.clone();
+    let consumer = reader(&client).ordered().on_assigned(hold()).on_revoked(hold());
+    let consumer = consumer.start(move |delivery: Delivery| {
+        noted.note(&delivery);
+        async {}
+    });
+    let consumer = consumer.await.unwrap();
+    let cached = || async {
+        let snapshot = consumer.snapshot().await.unwrap();
+        snapshot.queues.iter().any(|queue| queue.cached_messages == 3)
+    };
+    eventually("they are pulled", cached).await;
+    eventually("it is told of", || async { told.load(Ordering::SeqCst) == 1 }).await;
+    assert_eq!(log.len(), 0, "the listener is not done");
+    gate.add_permits(1);
+    eventually("they are seen", || async { log.len() == 3 }).await;
+
+    let mut closing = tokio::task::JoinSet::new();
+    closing.spawn(consumer.shutdown(PATIENCE));
+    eventually("it is told of", || async { told.load(Ordering::SeqCst) == 2 }).await;
+    eventually("what is done is committed", || async { committed(&cluster, 1) == 3 }).await;
+    assert!(cluster.lease_owner("broker-a", "g", "t", 0).is_some(), "nobody else may begin");
+    gate.add_permits(1);
+    closing.join_next().await.unwrap().unwrap();
+    assert_eq!(cluster.lease_owner("broker-a", "g", "t", 0), None);
+}
+
+#[tokio::test]
 async fn a11_after_the_last_attempt_a_message_is_buried_and_the_offset_passes_it() {
     let (cluster, client) = cluster_with(1).await;
     send(&client, ["bad", "good"]).await;

@@ -1,11 +1,14 @@
-//! Closing, in order: nothing is pulled any more, handlers come back, offsets are committed, brokers are told.
+//! Closing, in order: nothing is pulled any more, handlers come back, listeners are told while offsets are committed, brokers
+//! are told.
 //!
 //! ```text
 //!   Running ── Close ──► Draining ──► Committing ──► Unlocking ──► Unregistering ──► Closed
 //!                        until all     until brokers  until leases   until all brokers
 //!                        deliveries    have all       are given      have been told,
-//!                        are back,     positions,     back, or 3 s   or 3 s
-//!                        or `grace`    or 5 s
+//!                        are back,     positions      back, or 3 s   or 3 s
+//!                        or `grace`    and listeners
+//!                                      have heard it,
+//!                                      or 5 s
 //! ```
 
 use std::time::{Duration, Instant};
@@ -77,12 +80,16 @@ impl ConsumerGroup {
             && (until <= now.monotonic
                 || self.queues.iter().all(|queue| queue.is_drained(now.monotonic)))
         {
-            self.phase = Phase::Committing { until: now.monotonic + self.config.request_timeout };
+            let patience = self.config.request_timeout.max(self.config.listen.unwrap_or_default());
+            self.phase = Phase::Committing { until: now.monotonic + patience };
+            for slot in self.queues.slots() {
+                self.touch(now, slot, Queue::part);
+            }
             self.committer.want_all();
             self.flush_commits(now);
         }
         if let Phase::Committing { until } = self.phase
-            && (until <= now.monotonic || self.queues.iter().all(Queue::is_committed))
+            && (until <= now.monotonic || self.queues.iter().all(Queue::may_go))
         {
             self.release_all(now);
         }

@@ -13,7 +13,7 @@ use crate::{
     config::{Assignment, Model},
     delivery::Claim,
     io::{Action, Event, Failure, Leftovers, Now},
-    queue::{ANSWER_GRACE, Acquiring, Lease, Popping, Stage},
+    queue::{ANSWER_GRACE, Acquiring, Lease, Popping, Queue, Stage},
     rebalance::{AllocateError, Plan, Questions, Share, Verdict, choose_brokers},
     subscriptions::{Question, Topic},
     timer::TimerKey,
@@ -271,7 +271,12 @@ impl ConsumerGroup {
         };
         let epoch = self.queues.insert(queue, stage, lease, claim);
         self.committer.add(&broker, epoch.slot);
-        self.touch(now, epoch.slot, |queue, ctx| queue.timeout(ctx));
+        self.touch(now, epoch.slot, |queue, ctx| {
+            queue.timeout(ctx);
+            if popped {
+                queue.welcome(ctx);
+            }
+        });
     }
 
     pub(super) fn end_round(&mut self, now: Now) {
@@ -322,17 +327,24 @@ impl ConsumerGroup {
         self.out.event(Event::Revoked { queue: tenure.queue, epoch: tenure.epoch, left });
     }
 
-    /// Lets go of queues whose handlers and commit are done, or late.
+    /// Lets go of queues whose handlers, listeners and commit are done, or late.
     pub(super) fn finish_revocations(&mut self, now: Now) {
         if !matches!(self.phase, Phase::Running) {
             return;
         }
         for slot in self.revoking.clone() {
             let Some(queue) = self.queues.get(slot) else { continue };
-            if queue.is_done(now.monotonic) {
-                let left = queue.leftovers();
+            if !queue.is_drained(now.monotonic) {
+                continue;
+            }
+            let (is_done, left) = (queue.is_done(now.monotonic), queue.leftovers());
+            if queue.standing.is_to_part() {
+                self.touch(now, slot, Queue::part);
+            } else if is_done && queue.standing.has_parted() {
                 self.release(slot, left);
-            } else if queue.is_drained(now.monotonic) {
+                continue;
+            }
+            if !is_done {
                 self.want_commit(slot);
             }
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rocketmq_route::MessageQueue;
 
-use super::{Lease, Queue, Stage, Tenure};
+use super::{Lease, Queue, Stage, Standing, Tenure};
 use crate::{delivery::Claim, io::Epoch};
 
 /// Queues in slots that are used again. A slot counts its tenures, so an epoch names one queue for all time.
@@ -41,8 +41,15 @@ impl Queues {
         let epoch = Epoch { slot, tenure };
         self.by_name.insert(queue.clone(), slot);
         let tenure = Tenure { queue, epoch, claim };
-        let queue =
-            Queue { tenure, stage, lease, in_line: false, paused: false, vouched_early: None };
+        let queue = Queue {
+            tenure,
+            stage,
+            lease,
+            standing: Standing::Untold,
+            in_line: false,
+            paused: false,
+            vouched_early: None,
+        };
         self.slots[slot as usize] = Slot::Used(Box::new(queue));
         epoch
     }

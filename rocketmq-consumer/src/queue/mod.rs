@@ -12,6 +12,7 @@ mod lease;
 mod ledger;
 mod popping;
 mod reading;
+mod standing;
 mod window;
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
@@ -24,6 +25,7 @@ pub(crate) use lease::Lease;
 pub(crate) use ledger::{ANSWER_GRACE, Ledger};
 pub(crate) use popping::Popping;
 pub(crate) use reading::{Move, Reading};
+pub(crate) use standing::Standing;
 pub use window::{Extent, Window};
 
 use crate::{
@@ -45,6 +47,8 @@ pub(crate) struct Queue {
     pub(crate) tenure: Tenure,
     pub(crate) stage: Stage,
     pub(crate) lease: Lease,
+    /// Whether the application knows of it.
+    pub(crate) standing: Standing,
     /// It stands in the line of queues with something to take.
     pub(crate) in_line: bool,
     /// Neither pulled from nor handed out.
@@ -181,6 +185,7 @@ impl Queue {
         }
         reading.look(&self.tenure, ctx);
         self.stage = Stage::Reading(reading);
+        self.welcome(ctx);
     }
 
     /// The broker has leased the queue to us, or not. The answer says whether a lease is lost.
@@ -298,6 +303,7 @@ impl Queue {
 
     /// Time has passed.
     pub(crate) fn timeout(&mut self, ctx: &mut Context<'_>) {
+        self.standing.timeout(ctx.now.monotonic);
         match &mut self.stage {
             Stage::Acquiring(acquiring) => acquiring.timeout(&self.tenure, ctx),
             Stage::Reading(reading) => reading.timeout(&self.tenure, ctx),
@@ -310,7 +316,7 @@ impl Queue {
     /// When [`timeout`](Self::timeout) has something to do.
     pub(crate) fn next_timeout(&self, now: Instant) -> Option<Instant> {
         let lease = self.lease.ends();
-        match &self.stage {
+        let of_stage = match &self.stage {
             Stage::Acquiring(acquiring) => acquiring.next().into_iter().chain(lease).min(),
             Stage::Reading(reading) => reading.next().into_iter().chain(lease).min(),
             Stage::Revoking(revoking) => {
@@ -318,7 +324,8 @@ impl Queue {
                 ends.chain(revoking.ledger.next()).chain(lease).min()
             }
             Stage::Popping(popping) => popping.next(now),
-        }
+        };
+        of_stage.into_iter().chain(self.standing.next()).min()
     }
 
     /// Stops pulling and handing out. The answer says whether there is anything to wait for.
@@ -419,6 +426,9 @@ impl Queue {
 
     /// Whether there is something to hand out. In order means: nothing else is out.
     pub(crate) fn has_waiting(&self, order: Order) -> bool {
+        if !self.standing.is_open() {
+            return false;
+        }
         let reading = match &self.stage {
             Stage::Reading(reading) => reading,
             Stage::Popping(popping) => return popping.waiting() > 0 && !self.paused,

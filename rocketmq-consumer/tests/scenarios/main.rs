@@ -3,6 +3,7 @@
 mod closing;
 mod consuming;
 mod handed_over;
+mod listening;
 mod ordered;
 #[cfg(test)] // so that `expect` is allowed in it
 mod popping;

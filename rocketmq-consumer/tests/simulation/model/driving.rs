@@ -151,6 +151,8 @@ impl World {
                 let client_id = Arc::clone(&self.members[&number].client_id);
                 self.send(number, &broker, Request::Unlock { lock, client_id, queues }, deadline);
             }
+            Action::TellAssigned { epoch, .. } => self.hear(number, Input::AssignDone { epoch }),
+            Action::TellRevoked { epoch, .. } => self.hear(number, Input::RevokeDone { epoch }),
             Action::UnwatchRoute { .. } | Action::CancelPull { .. } | Action::Event(_) => {}
             Action::QueryAssignment { topic, broker, deadline, .. } => {
                 self.send(number, &broker, Request::Assignment { topic }, deadline);
@@ -169,5 +171,11 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// A listener takes its time, and some take too much of it.
+    fn hear(&mut self, member: u32, input: Input) {
+        let time = self.between(0, 2_000);
+        self.book(time, Happening::ToMember { member, input });
     }
 }
