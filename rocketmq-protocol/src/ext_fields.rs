@@ -4,10 +4,7 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::{
-    EncodeError, Text,
-    serialization::{Lengths, PlainPairs},
-};
+use crate::{EncodeError, Text, serialization::PlainPairs};
 
 /// The ext fields of a command, as the bytes they came in.
 ///
@@ -29,7 +26,7 @@ enum Layout {
     /// Entries of a ROCKETMQ header, where an empty value stands for null.
     NullableEntries,
     /// The inside of a JSON object whose keys and values are strings without escapes, and without blanks between them.
-    PlainJson(Lengths),
+    PlainJson,
 }
 
 /// A key with its value, both slices of the section they lie in, both UTF-8.
@@ -73,8 +70,8 @@ impl ExtFields {
     }
 
     /// The inside of the object in a plain JSON header.
-    pub(crate) fn plain_json(inside: Bytes, lengths: Lengths) -> Self {
-        Self { section: inside, layout: Layout::PlainJson(lengths) }
+    pub(crate) fn plain_json(inside: Bytes) -> Self {
+        Self { section: inside, layout: Layout::PlainJson }
     }
 
     /// Whether an empty value stands for null.
@@ -85,9 +82,9 @@ impl ExtFields {
     /// The pairs in the order they were written. A key may occur more than once: the last one counts. A null of the
     /// ROCKETMQ form shows as an empty value.
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
-        let pairs = match &self.layout {
+        let pairs = match self.layout {
             Layout::Entries | Layout::NullableEntries => Pairs::Entries(Entries(&self.section)),
-            Layout::PlainJson(lengths) => Pairs::PlainJson(PlainPairs::new(&self.section, lengths)),
+            Layout::PlainJson => Pairs::PlainJson(PlainPairs::new(&self.section)),
         };
         Fields { section: &self.section, pairs }
     }
@@ -164,7 +161,7 @@ enum Pairs<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Field<'a>;
 
-    #[inline(always)]
+    #[inline(always)] // a field that went through memory would cost as much as reading it
     fn next(&mut self) -> Option<Field<'a>> {
         let (key, bytes) = match &mut self.pairs {
             Pairs::Entries(entries) => entries.next(),

@@ -20,7 +20,7 @@ use crate::{
 pub(crate) use decimal::parse_integer;
 pub(crate) use field_writer::key;
 pub use field_writer::{FieldWriter, Key};
-pub(crate) use plain::{Lengths, PlainPairs};
+pub(crate) use plain::PlainPairs;
 pub(crate) use string::unescape;
 
 /// The form of a header: the serialize type byte of its frame (`remoting/protocol/SerializeType.java`).

@@ -18,8 +18,8 @@ pub(super) fn read_header(header: &Bytes) -> Option<Command> {
     let code = plain.number()?;
     let mut ext_fields = ExtFields::default();
     if plain.try_skip(b",\"extFields\":{") {
-        let (pairs, lengths) = plain.pairs()?;
-        ext_fields = ExtFields::plain_json(header.slice_ref(pairs), lengths);
+        let pairs = plain.pairs()?;
+        ext_fields = ExtFields::plain_json(header.slice_ref(pairs));
     }
     plain.skip(b",\"flag\":")?;
     let flags = Flags(plain.number()?);
@@ -81,80 +81,49 @@ impl<'a> Plain<'a> {
     }
 
     /// The rest of a string, up to its closing quote: if anything else ends it, the caller does not find the quote.
-    ///
-    /// Eight bytes at a time: half of the work of reading a header is here. More than eight follow the last string.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Option<&'a [u8]> {
-        let (start, mut at) = (self.at, self.at);
-        let end = loop {
-            let eight = self.text.get(at..)?.first_chunk()?;
-            let unusual = unusual_bytes(u64::from_le_bytes(*eight));
-            if unusual != 0 {
-                break at + unusual.trailing_zeros() as usize / 8; // the first byte is the lowest
-            }
-            at += 8;
-        };
-        self.at = end;
-        self.text.get(start..end)
+        let rest = self.text.get(self.at..)?;
+        let length = plain_length(rest);
+        self.at += length;
+        rest.get(..length)
     }
 
-    /// The rest of an object of strings: its inside, and how long they are.
+    /// The rest of an object of strings: its inside.
     #[inline(never)]
-    fn pairs(&mut self) -> Option<(&'a [u8], Lengths)> {
+    fn pairs(&mut self) -> Option<&'a [u8]> {
         let start = self.at;
-        let mut lengths = Lengths::default();
         if self.try_skip(b"}") {
-            return Some((&[], lengths));
+            return Some(&[]);
         }
-        for count in (0..).step_by(2) {
+        loop {
             self.skip(b"\"")?;
-            lengths.note(count, self.string()?.len());
+            self.string()?;
             self.skip(b"\":\"")?;
-            lengths.note(count + 1, self.string()?.len());
+            self.string()?;
             if !self.try_skip(b"\",") {
                 self.skip(b"\"}")?;
-                break;
+                return self.text.get(start..self.at - 1);
             }
         }
-        Some((self.text.get(start..self.at - 1)?, lengths))
     }
-}
-
-/// Has the top bit of the first byte set that is a quote, an escape, a control character or beyond ASCII, and perhaps of later
-/// ones: a byte below n turns its own top bit on when n is taken away from it, and the borrow disturbs later bytes only.
-fn unusual_bytes(eight: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let quote = (eight ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
-    let backslash = (eight ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    let control = eight.wrapping_sub(ONES * b' ' as u64);
-    (quote | backslash | control | eight) & (ONES * 0x80)
 }
 
 /// The pairs of a plain header's object of ext fields.
 #[derive(Debug, Clone)]
-pub(crate) struct PlainPairs<'a> {
-    rest: &'a [u8],
-    lengths: &'a Lengths,
-    /// How many strings lie before `rest`.
-    at: usize,
-}
+pub(crate) struct PlainPairs<'a>(&'a [u8]);
 
 impl<'a> PlainPairs<'a> {
-    pub(crate) fn new(inside: &'a [u8], lengths: &'a Lengths) -> Self {
-        Self { rest: inside, lengths, at: 0 }
+    pub(crate) fn new(inside: &'a [u8]) -> Self {
+        Self(inside)
     }
 
     /// The next string. Takes what lies behind it too, a colon or a comma if there is any.
     #[inline(always)]
     fn string(&mut self) -> Option<&'a [u8]> {
-        let (_quote, inside) = self.rest.split_first()?;
-        let length = match self.lengths.of(self.at) {
-            Some(length) => length,
-            None => inside.iter().position(|byte| *byte == b'"')?,
-        };
-        let (string, rest) = inside.split_at_checked(length)?;
-        self.rest = rest.get(2..).unwrap_or_default();
-        self.at += 1;
+        let (_quote, inside) = self.0.split_first()?;
+        let (string, rest) = inside.split_at_checked(unquoted_length(inside))?;
+        self.0 = rest.get(2..).unwrap_or_default();
         Some(string)
     }
 }
@@ -168,30 +137,45 @@ impl<'a> Iterator for PlainPairs<'a> {
     }
 }
 
-/// How long the first strings of an object are, unless they are very long: known since it was read, so that nobody looks for
-/// their ends again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lengths([u8; 24]);
+/// How many bytes lie before a quote, an escape, a control character or anything beyond ASCII.
+#[inline(never)] // a loop of its own, with its constants at hand
+fn plain_length(text: &[u8]) -> usize {
+    length_until(text, |eight| {
+        let backslash = (eight ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+        let control = eight.wrapping_sub(ONES * b' ' as u64);
+        quotes(eight) | backslash | control | eight
+    })
+}
 
-impl Lengths {
-    const UNKNOWN: u8 = u8::MAX;
+/// How many bytes of plain text lie before a quote.
+#[inline(never)]
+fn unquoted_length(text: &[u8]) -> usize {
+    length_until(text, quotes)
+}
 
-    fn note(&mut self, at: usize, length: usize) {
-        if let Some(place) = self.0.get_mut(at) {
-            *place = u8::try_from(length).unwrap_or(Self::UNKNOWN);
+/// How many bytes lie before the first that is looked for: `marks` sets its top bit, and perhaps those of later ones. Eight bytes at a
+/// time: half of the work of reading a header is here.
+#[inline(always)]
+fn length_until(text: &[u8], marks: impl Fn(u64) -> u64) -> usize {
+    let mut length = 0;
+    let (eights, tail) = text.as_chunks();
+    for eight in eights {
+        let marked = marks(u64::from_le_bytes(*eight)) & (ONES * 0x80);
+        if marked != 0 {
+            return length + marked.trailing_zeros() as usize / 8; // the first byte is the lowest
         }
+        length += 8;
     }
-
-    fn of(&self, at: usize) -> Option<usize> {
-        self.0.get(at).filter(|length| **length != Self::UNKNOWN).map(|length| (*length).into())
-    }
+    let unmarked = |byte: &&u8| marks(ONES * u64::from(**byte)) & 0x80 == 0;
+    length + tail.iter().take_while(unmarked).count()
 }
 
-impl Default for Lengths {
-    fn default() -> Self {
-        Self([Self::UNKNOWN; 24])
-    }
+/// A byte below n turns its top bit on when n is taken away from it; the borrow disturbs later bytes only.
+fn quotes(eight: u64) -> u64 {
+    (eight ^ (ONES * b'"' as u64)).wrapping_sub(ONES)
 }
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
 
 #[cfg(test)]
 mod tests {
