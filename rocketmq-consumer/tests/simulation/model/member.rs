@@ -34,6 +34,8 @@ pub(crate) struct Member {
     settlements: Vec<Settlement>,
     /// What brokers have not confirmed yet to store again.
     sending_back: BTreeSet<DeliveryId>,
+    /// How many of both there were of queues in the moment in which they were given up.
+    left_out: usize,
     /// Pulls whose answer the driver still passes on.
     pub(crate) pulls: BTreeSet<PullToken>,
     committed: BTreeMap<Epoch, i64>,
@@ -85,6 +87,7 @@ impl Member {
             running: BTreeSet::new(),
             settlements: Vec::new(),
             sending_back: BTreeSet::new(),
+            left_out: 0,
             pulls: BTreeSet::new(),
             committed: BTreeMap::new(),
             committing: BTreeMap::new(),
@@ -134,10 +137,18 @@ impl Member {
             Action::Event(Event::Unexpected { input, why }) => {
                 return Err(format!("{input} was not expected: {why}"));
             }
+            Action::Event(Event::Revoked { epoch, left, .. }) => {
+                let out = self.running.iter().chain(&self.sending_back);
+                let out = out.filter(|delivery| delivery.epoch == *epoch).count();
+                if left.unsettled > out {
+                    return Err(format!("{left:?}, but {out} are out"));
+                }
+                self.left_out += out;
+            }
             Action::Event(Event::Closed(report)) => {
-                let out = self.running.len() + self.sending_back.len();
+                let out = self.left_out;
                 if report.unsettled > out {
-                    return Err(format!("{report:?}, but {out} are out"));
+                    return Err(format!("{report:?}, but {out} were out"));
                 }
                 self.closed = Some(*report);
             }
