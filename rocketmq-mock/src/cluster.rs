@@ -330,6 +330,13 @@ impl MockCluster {
         self.shared.world().advertised.insert(broker.into(), address.to_owned());
     }
 
+    /// Makes a topic a static one: its queue 0 is held by the first of these brokers, and so on. A broker's own queue of that number is
+    /// where it lies.
+    pub fn set_static(&self, topic: &str, holders: &[&str]) {
+        let holders = holders.iter().map(|&holder| holder.into()).collect();
+        self.shared.world().holders.insert(topic.into(), holders);
+    }
+
     /// From now on requests have to be signed, by this user or others. Codes in `denied` are not for this one.
     pub fn user(&self, access_key: &str, secret_key: &str, denied: &[RequestCode]) {
         self.shared.world().users.set(access_key, secret_key, denied);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rocketmq_protocol::{
     Command, HeaderError,
-    body::{self, BrokerData, ClusterInfo, QueueData, TopicRouteData},
+    body::{self, BrokerData, ClusterInfo, QueueData, TopicQueueMappingInfo, TopicRouteData},
     code::{RequestCode, ResponseCode},
     header::GetRouteInfoRequestHeader,
 };
@@ -18,14 +18,14 @@ pub(crate) const CLUSTER: &str = "DefaultCluster";
 pub(crate) fn handle<'a>(
     seats: impl Iterator<Item = &'a Seat>,
     advertised: &BTreeMap<Arc<str>, String>,
+    holders: &BTreeMap<Arc<str>, Vec<Arc<str>>>,
     request: &Command,
 ) -> Command {
     match request.request_code() {
-        RequestCode::GET_ROUTEINFO_BY_TOPIC => {
-            route(seats, advertised, request).unwrap_or_else(|error| {
+        RequestCode::GET_ROUTEINFO_BY_TOPIC => route(seats, advertised, holders, request)
+            .unwrap_or_else(|error| {
                 answer(request, ResponseCode::SYSTEM_ERROR).with_remark(error.to_string())
-            })
-        }
+            }),
         RequestCode::GET_BROKER_CLUSTER_INFO => cluster_info(seats, advertised, request),
         code => {
             let remark = format!(" request type {} not supported", code.0);
@@ -37,6 +37,7 @@ pub(crate) fn handle<'a>(
 fn route<'a>(
     seats: impl Iterator<Item = &'a Seat>,
     advertised: &BTreeMap<Arc<str>, String>,
+    holders: &BTreeMap<Arc<str>, Vec<Arc<str>>>,
     request: &Command,
 ) -> Result<Command, HeaderError> {
     let header: GetRouteInfoRequestHeader = request.header()?;
@@ -53,11 +54,24 @@ fn route<'a>(
             topic_sys_flag: 0,
         });
     }
+    route.topic_queue_mapping_by_broker = holders.get(&*header.topic).map(|held| mapping(held));
     if route.queue_datas.is_empty() {
         let remark = format!("No topic route info in name server for the topic: {}", header.topic);
         return Ok(answer(request, ResponseCode::TOPIC_NOT_EXIST).with_remark(remark));
     }
     Ok(answer(request, ResponseCode::SUCCESS).with_body(body::encode(&route)))
+}
+
+/// Which queues of a static topic each broker holds; here they have the same numbers there.
+fn mapping(holders: &[Arc<str>]) -> BTreeMap<String, TopicQueueMappingInfo> {
+    let mut mapping = BTreeMap::<_, TopicQueueMappingInfo>::new();
+    for (queue, holder) in (0..).zip(holders) {
+        let info = mapping.entry(holder.to_string()).or_default();
+        info.scope = "__global__".to_owned();
+        info.total_queues = holders.len() as i32;
+        info.curr_id_map.insert(queue, queue);
+    }
+    mapping
 }
 
 fn cluster_info<'a>(

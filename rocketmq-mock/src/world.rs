@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub(crate) unheard: BTreeSet<(Arc<str>, Arc<str>)>,
     /// The addresses that brokers advertise instead of their own.
     pub(crate) advertised: BTreeMap<Arc<str>, String>,
+    /// Of static topics, the broker that holds each queue.
+    pub(crate) holders: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// Users and their secret keys; with none, requests need not be signed.
     pub(crate) users: Users,
     /// How often each server was connected to.
@@ -111,7 +113,7 @@ impl World {
                     (seat.up || seat.slave.is_some()) && !self.unheard.contains(&pair)
                 });
                 let heard = heard.map(|(_, seat)| seat);
-                let command = name_server::handle(heard, &self.advertised, request);
+                let command = name_server::handle(heard, &self.advertised, &self.holders, request);
                 vec![Outgoing { to: from, command }]
             }
             Endpoint::Broker(name) if request.request_code() == RequestCode::QUERY_ASSIGNMENT => {

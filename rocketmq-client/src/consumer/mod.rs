@@ -11,6 +11,7 @@ mod desk;
 mod driver;
 mod filter;
 mod handler;
+mod holders;
 mod hooks;
 mod launch;
 mod listeners;

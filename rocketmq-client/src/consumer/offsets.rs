@@ -1,7 +1,5 @@
 //! Offsets of queues: what brokers know about them, and what a group stores there.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use rocketmq_consumer::{Seek, Stored};
 use rocketmq_protocol::{
@@ -35,13 +33,8 @@ impl Requests {
             set_zero_if_not_found: None,
             shared: towards(queue),
         };
-        let reader = self
-            .core
-            .routes
-            .table()
-            .reader(&queue.broker_name, 0)
-            .map(|(_, address)| Arc::clone(address));
-        let reader = reader.ok_or_else(|| unknown_broker(&queue.broker_name))?;
+        let reader = self.reader(queue, 0);
+        let (_, reader) = reader.ok_or_else(|| unknown_broker(&queue.broker_name))?;
         match self.core.call(&reader, &request, Bytes::new(), deadline).await {
             Ok(answer) if answer.header.offset == 0 => Ok(Stored::Young),
             Ok(answer) => Ok(Stored::At(answer.header.offset)),
@@ -66,7 +59,7 @@ impl Requests {
             commit_offset: offset,
             shared: towards(queue),
         };
-        self.core.call_master(&queue.broker_name, &request, Bytes::new(), deadline).await?;
+        self.call_holder(queue, &request, Bytes::new(), deadline).await?;
         Ok(())
     }
 
@@ -81,8 +74,7 @@ impl Requests {
             queue_id: queue.queue_id,
             shared: towards(queue),
         };
-        let answer =
-            self.core.call_master(&queue.broker_name, &request, Bytes::new(), deadline).await?;
+        let answer = self.call_holder(queue, &request, Bytes::new(), deadline).await?;
         Ok(answer.header.offset)
     }
 
@@ -95,12 +87,11 @@ impl Requests {
     ) -> Result<i64, Error> {
         let topic = Text::from(&queue.topic);
         let (queue_id, shared) = (queue.queue_id, towards(queue));
-        let master = &queue.broker_name;
         let answer: Answer<OffsetResponseHeader> = match seek {
             Seek::Max => {
                 let request =
                     GetMaxOffsetRequestHeader { topic, queue_id, committed: None, shared };
-                self.core.call_master(master, &request, Bytes::new(), deadline).await?
+                self.call_holder(queue, &request, Bytes::new(), deadline).await?
             }
             Seek::Time(timestamp) => {
                 let request = SearchOffsetRequestHeader {
@@ -111,7 +102,7 @@ impl Requests {
                     boundary_type: None,
                     shared,
                 };
-                self.core.call_master(master, &request, Bytes::new(), deadline).await?
+                self.call_holder(queue, &request, Bytes::new(), deadline).await?
             }
         };
         Ok(answer.header.offset)

@@ -360,11 +360,8 @@ impl PullCall<'_> {
         let queue = &*consumer.locate(queue).await?;
         let requests = &consumer.presence.requests;
         let broker_id = consumer.suggested().get(queue).copied().unwrap_or(0);
-        let table = requests.core.routes.table();
-        let reader = table.reader(&queue.broker_name, broker_id);
-        let address = reader.map(|(_, address)| Arc::clone(address));
-        drop(table);
-        let address = address.ok_or_else(|| unknown_broker(&queue.broker_name))?;
+        let reader = requests.reader(queue, broker_id);
+        let (_, address) = reader.ok_or_else(|| unknown_broker(&queue.broker_name))?;
         let wanted = Wanted {
             offset,
             max_messages: self.max_messages,

@@ -8,7 +8,7 @@ use rocketmq_protocol::{
     body::SubscriptionData,
     code::ResponseCode,
     header::{PullMessageRequestHeader, PullMessageResponseHeader},
-    message::{PullSysFlag, decode_messages},
+    message::{MessageExt, PullSysFlag, Undecodable, decode_messages},
 };
 use rocketmq_remoting::Answer;
 use rocketmq_route::MessageQueue;
@@ -82,13 +82,62 @@ pub(super) fn pull_answer(
         max_offset: answer.header.max_offset,
         suggest_which_broker_id: answer.header.suggest_which_broker_id,
         messages: match status {
-            PullStatus::Found => decode_messages(answer.body).collect(),
+            PullStatus::Found => placed(decode_messages(answer.body), answer.header.offset_delta),
             _ => Vec::new(),
         },
     })
 }
 
+/// Of a static topic brokers give the offsets that they themselves count, and how far those are from the queue's
+/// (`client/impl/consumer/PullAPIWrapper.java`, `processPullResult`).
+fn placed(
+    messages: impl Iterator<Item = Result<MessageExt, Undecodable>>,
+    offset_delta: Option<i64>,
+) -> Vec<Result<MessageExt, Undecodable>> {
+    let delta = offset_delta.unwrap_or_default();
+    let shift = |offset: &mut i64| *offset = offset.saturating_add(delta);
+    let placed = messages.map(|mut message| {
+        match &mut message {
+            Ok(message) => shift(&mut message.queue_offset),
+            Err(poison) => poison.queue_offset.iter_mut().for_each(shift),
+        }
+        message
+    });
+    placed.collect()
+}
+
 /// The name of the broker's store status is its remark (`broker/processor/PullMessageProcessor.java`).
 fn is_reset(answer: &Answer<PullMessageResponseHeader>) -> bool {
     answer.remark.as_deref() == Some("OFFSET_RESET")
+}
+
+#[cfg(test)]
+mod tests {
+    use rocketmq_protocol::message::Damage;
+
+    use super::*;
+
+    fn poison(queue_offset: Option<i64>) -> Undecodable {
+        Undecodable {
+            bytes: bytes::Bytes::new(),
+            queue_id: None,
+            queue_offset,
+            commit_log_offset: None,
+            damage: Damage::TotalSize,
+        }
+    }
+
+    #[test]
+    fn offsets_of_static_topics_are_the_queues_and_not_the_brokers() {
+        let check = |delta: Option<i64>, offset: Option<i64>, expected: Option<i64>| {
+            let placed = placed([Err(poison(offset))].into_iter(), delta);
+            let offsets: Vec<_> =
+                placed.into_iter().map(|it| it.unwrap_err().queue_offset).collect();
+            assert_eq!(offsets, [expected]);
+        };
+        check(None, Some(3), Some(3));
+        check(Some(100), Some(3), Some(103));
+        check(Some(100), None, None);
+        check(Some(1), Some(i64::MAX), Some(i64::MAX));
+    }
 }

@@ -94,9 +94,24 @@ impl Requests {
         }
     }
 
-    /// Leases queues of one broker. The answer is which of them are ours.
+    /// Leases queues of one broker name. The answer is which of them are ours. (Java asks one of the holders of a static topic for
+    /// all of its queues.)
     async fn lock(
         &self,
+        broker: &str,
+        queues: &[MessageQueue],
+        deadline: Instant,
+    ) -> Result<Vec<MessageQueue>, Error> {
+        let mut ours = Vec::new();
+        for (holder, held) in self.by_holder(queues) {
+            ours.extend(self.lock_at(&holder, broker, &held, deadline).await?);
+        }
+        Ok(ours)
+    }
+
+    async fn lock_at(
+        &self,
+        holder: &str,
         broker: &str,
         queues: &[MessageQueue],
         deadline: Instant,
@@ -104,7 +119,7 @@ impl Requests {
         let request =
             LockBatchMqRequestHeader { shared: to_broker(&Text::from(broker.to_owned())).rpc };
         let leases = body::encode(&self.leases(queues));
-        let answer = self.core.call_master(broker, &request, leases, deadline).await?;
+        let answer = self.core.call_master(holder, &request, leases, deadline).await?;
         let ours: LockBatchResponseBody = body::decode(&answer.body).map_err(|error| {
             Error::new(ErrorKind::Protocol, "a list of leases that cannot be read")
                 .with_source(error)
@@ -119,7 +134,7 @@ impl Requests {
         Ok(queues.iter().filter(|queue| named(queue)).cloned().collect())
     }
 
-    /// Gives leases of one broker back.
+    /// Gives leases of one broker name back.
     async fn unlock(
         &self,
         broker: &str,
@@ -128,8 +143,11 @@ impl Requests {
     ) -> Result<(), Error> {
         let request =
             UnlockBatchMqRequestHeader { shared: to_broker(&Text::from(broker.to_owned())).rpc };
-        let leases = body::encode(&self.leases(queues));
-        self.core.call_master(broker, &request, leases, deadline).await.map(drop)
+        for (holder, held) in self.by_holder(queues) {
+            let leases = body::encode(&self.leases(&held));
+            self.core.call_master(&holder, &request, leases, deadline).await?;
+        }
+        Ok(())
     }
 
     fn leases(&self, queues: &[MessageQueue]) -> LockBatchRequestBody {
@@ -151,9 +169,7 @@ impl Requests {
             consumer_group: (&self.group).into(),
             shared: RpcFields::default(),
         };
-        let address =
-            self.core.routes.table().reader(broker, 0).map(|(_, address)| Arc::clone(address));
-        let address = address.ok_or_else(|| crate::client::unknown_broker(broker))?;
+        let address = self.spokesman(broker)?;
         let answer = self.core.call(&address, &request, Bytes::new(), deadline).await?;
         let ids: ConsumerIds = body::decode(&answer.body).map_err(|error| {
             Error::new(ErrorKind::Protocol, "a list of members that cannot be read")
@@ -206,8 +222,7 @@ impl Requests {
 
     /// The header of a pull, and the address it goes to.
     pub(super) fn pull(&self, plan: &PullPlan) -> Option<(Arc<str>, PullMessageRequestHeader)> {
-        let table = self.core.routes.table();
-        let (broker_id, address) = table.reader(&plan.queue.broker_name, plan.broker_id)?;
+        let (broker_id, address) = self.reader(&plan.queue, plan.broker_id)?;
         let wanted = Wanted {
             offset: plan.offset,
             max_messages: plan.max_messages,
@@ -218,7 +233,7 @@ impl Requests {
             sub_version: plan.sub_version,
             subscription: plan.subscription.as_deref(),
         };
-        Some((Arc::clone(address), wanted.header(&self.group, &plan.queue)))
+        Some((address, wanted.header(&self.group, &plan.queue)))
     }
 
     /// Has the connection made that a pull needs. If that cannot be done the broker may have moved, or left its slaves behind: the

@@ -14,7 +14,10 @@ use rocketmq_protocol::{
 use rocketmq_route::INNER_PRODUCER_GROUP;
 use tokio::time::Instant;
 
-use super::requests::{Requests, towards};
+use super::{
+    holders::is_logical,
+    requests::{Requests, towards},
+};
 use crate::{Error, client::wall_millis};
 
 /// A message that is to be delivered for the n-th time waits at level 3 + n.
@@ -24,6 +27,12 @@ impl Requests {
     /// Has a message delivered again, or buried (`DefaultMQPushConsumerImpl.sendMessageBack`).
     pub(super) async fn send_back(&self, plan: &SendBack) -> Result<(), Error> {
         let deadline = Instant::from(plan.deadline);
+        if let Ok(message) = plan.delivery.message()
+            && is_logical(&plan.delivery.queue().broker_name)
+        {
+            // No broker knows the place of a message by that name.
+            return self.send_again(plan, message, deadline).await;
+        }
         let now = Instant::now();
         // A broker that does not answer must not use up the time for the other way.
         let halfway = now + deadline.saturating_duration_since(now) / 2;

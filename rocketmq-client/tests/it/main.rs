@@ -28,6 +28,7 @@ mod send;
 mod simple;
 mod slaves;
 mod spans;
+mod static_topics;
 mod transaction;
 
 use std::{future::Future, time::Duration};
