@@ -1,6 +1,8 @@
 //! Replays the fuzz corpora: the same bodies that a fuzzer runs, on what it was given and has found.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
+
+use rocketmq_protocol::header;
 
 /// Declares a test a target. The bodies live with the fuzz targets, whose crate has a workspace and a compiler of its own;
 /// `cfg(test)`, so that clippy knows that they are tests.
@@ -49,4 +51,17 @@ fn replay(target: &str, body: fn(&[u8])) {
         inputs += 1;
     }
     assert!(inputs > 0, "{corpus:?} is empty");
+}
+
+/// A fuzzer does not come by the keys of the tables by itself.
+#[test]
+fn the_dictionary_of_headers_has_every_key() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/dictionaries/headers.dict");
+    let dictionary = std::fs::read_to_string(path).unwrap();
+    let rows = header::all().flat_map(|info| info.rows.iter());
+    let bases = header::all().flat_map(|info| info.base.iter().flat_map(|base| base.rows));
+    let words = rows.chain(bases).map(|[key, _]| format!(r#""{key}\x00""#));
+    let missing: BTreeSet<_> =
+        words.filter(|word| !dictionary.lines().any(|line| line == word)).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
 }
