@@ -6,25 +6,22 @@ use crate::reader::{Case, Outcome, text};
 
 /// Classes that have no type, by the reason.
 const LEFT_OUT: &[(&str, &[&str])] = &[
+    ("between servers", &["BrokerSyncInfo", "RegisterBrokerBody", "SyncStateSet"]),
     (
-        "between servers",
-        &[
-            "BrokerSyncInfo",
-            "RegisterBrokerBody",
-            "SyncStateSet",
-            "TopicQueueMappingSerializeWrapper",
-        ],
-    ),
-    (
-        "not on the wire: what Java's admin tool makes of answers, or keeps in files",
+        "not on the wire: what Java's admin tool makes of answers, or a broker or that tool keeps in files",
         &[
             "ClusterAclVersionInfo",
             "RollbackStats",
             "TopicQueueMappingOne",
+            "TopicQueueMappingSerializeWrapper",
             "TopicRemappingDetailWrapper",
         ],
     ),
-    ("in no request and no answer any more", &["ConsumeByWho", "OffsetMovedEvent"]),
+    (
+        "in no request and no answer: a broker stores it as a message of its own",
+        &["OffsetMovedEvent"],
+    ),
+    ("in no request and no answer: nothing makes one any more", &["ConsumeByWho"]),
 ];
 
 pub(crate) fn is_left_out(class: &str) -> bool {
