@@ -1,4 +1,33 @@
 //! Messages as brokers store and send them.
+//!
+//! [`decode_messages`] reads what a pull brings, one by one and without copying. What an application may see is the
+//! [plain body](MessageExt::plain_body) of a message whose [checksum matches](MessageExt::crc_matches); a stored batch is
+//! [taken apart](MessageExt::unwrap_batch) first.
+//!
+//! ```
+//! use rocketmq_protocol::message::{BodyError, BodyLimits, decode_messages};
+//!
+//! fn show(pull: bytes::Bytes) -> Result<(), BodyError> {
+//!     for message in decode_messages(pull) {
+//!         match message {
+//!             Ok(message) if message.crc_matches() => {
+//!                 let body = message.plain_body(&BodyLimits::default())?;
+//!                 println!("{} [{:?}]: {} bytes", message.message_id(), message.tag(), body.len());
+//!             }
+//!             Ok(message) => println!("{}: a damaged body", message.message_id()),
+//!             // Those behind it come out all the same.
+//!             Err(undecodable) => println!("{undecodable}: {}", undecodable.damage),
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! # let pull = bytes::Bytes::from_static(&[0, 0, 0, 1]);
+//! # assert_eq!(decode_messages(pull.clone()).filter(Result::is_err).count(), 1);
+//! # show(pull).unwrap();
+//! ```
+//!
+//! A producer writes [properties](PropertiesWriter), perhaps [compresses](compress) the body, and puts
+//! [records](encode_batch_record) into one body for a batch; [`UniqueIds`] are the ids that it gives.
 
 mod batch;
 mod codec;
@@ -7,6 +36,7 @@ mod delay;
 mod id;
 mod properties;
 pub mod property;
+mod stored;
 mod sys_flag;
 
 use std::net::SocketAddr;
