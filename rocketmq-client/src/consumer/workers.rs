@@ -13,7 +13,6 @@ use std::{
 
 use rocketmq_consumer::{self as machine, Settlement};
 use tokio::task::coop;
-use tracing::Instrument;
 
 use super::{
     Batch, BatchOutcome, Handler, IntoOutcome, Mode,
@@ -154,7 +153,8 @@ where
     let reported = desk.report(slice::from_ref(&delivery));
     let begun = timed.begin();
     let span = desk.spans.process(slice::from_ref(&delivery));
-    let result = call::<_, _, M::Outcome>(handler, delivery).instrument(span.clone()).await;
+    let called = pin!(call::<_, _, M::Outcome>(handler, delivery));
+    let result = spans::within(&span, called).await;
     desk.pace.note(begun);
     desk.hooks.after(watched, result.as_ref().err());
     let result = result.map(Into::into);
@@ -249,7 +249,7 @@ where
     let batch = Batch::new(opened);
     let acks = Arc::clone(&batch.acks);
     let called = call::<_, _, BatchOutcome<M::Outcome>>(handler, batch);
-    let result = called.instrument(span.clone()).await;
+    let result = spans::within(&span, pin!(called)).await;
     desk.pace.note(begun);
     desk.hooks.after(watched, result.as_ref().err());
     if let Err(cause) = &result {

@@ -1,13 +1,13 @@
 //! What others learn of sends: spans around them, and records in message traces.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, pin::pin};
 
 use rocketmq_protocol::{
     message::property,
     trace::{MessageType, ProducedMessage, PubTrace, TraceRecord},
 };
 use tokio::time::Instant;
-use tracing::{Instrument, Span};
+use tracing::Span;
 
 use super::{
     SendStatus,
@@ -33,7 +33,7 @@ impl Sending {
         span: &Span,
         begun: Option<Begun>,
     ) -> Result<Stored, Error> {
-        let outcome = self.deliver_and_tell(begun).instrument(span.clone()).await;
+        let outcome = spans::within(span, pin!(self.deliver_and_tell(begun))).await;
         self.observe(span, &outcome);
         outcome
     }
@@ -49,7 +49,7 @@ impl Sending {
     /// Hands the message to a connection, once.
     pub(super) async fn oneway(&mut self) -> Result<(), Error> {
         let span = self.span();
-        let outcome = self.hand_over().instrument(span.clone()).await;
+        let outcome = spans::within(&span, pin!(self.hand_over())).await;
         if let Err(error) = &outcome {
             spans::failed(&span, error);
         }

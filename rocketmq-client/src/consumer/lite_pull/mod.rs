@@ -5,13 +5,12 @@ mod positions;
 mod stream;
 mod watch;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use rocketmq_consumer::{Input, Snapshot, Vouch};
 use rocketmq_protocol::message::BodyLimits;
 use rocketmq_remoting::Tasks;
 use tokio::sync::{mpsc, oneshot};
-use tracing::Instrument;
 
 pub use builder::LitePullConsumerBuilder;
 pub use stream::LitePullStream;
@@ -85,7 +84,7 @@ impl LitePullConsumer {
     /// Safe: messages that nobody has seen come with the next poll.
     pub async fn poll(&self, wait: Duration) -> Result<Vec<Delivery>, Error> {
         let span = spans::Consumer::new(&self.requests.core, &self.requests.group).receive(None);
-        let outcome = self.poll_for(wait).instrument(span.clone()).await;
+        let outcome = spans::within(&span, pin!(self.poll_for(wait))).await;
         spans::received(&span, &outcome, Vec::len);
         outcome
     }

@@ -6,6 +6,7 @@ mod received;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -18,7 +19,6 @@ use rocketmq_protocol::{
     Text, body::SubscriptionData, message::MessageExt, pop::Receipt, subscription,
 };
 use tokio::{task::JoinSet, time::Instant};
-use tracing::Instrument;
 
 pub(super) use builder::LONGEST_INVISIBLE;
 pub use builder::SimpleConsumerBuilder;
@@ -130,7 +130,7 @@ impl SimpleConsumer {
     pub async fn receive(&self, max: usize, invisible: Duration) -> Result<Vec<Received>, Error> {
         let requests = &self.presence.requests;
         let span = spans::Consumer::new(&requests.core, &requests.group).receive(None);
-        let outcome = self.look_for(max, invisible).instrument(span.clone()).await;
+        let outcome = spans::within(&span, pin!(self.look_for(max, invisible))).await;
         spans::received(&span, &outcome, Vec::len);
         outcome
     }
