@@ -4,6 +4,9 @@
 //! as many answers, with no pairing, no deadlines and no other callers. `remoting [ROW…]` runs some rows; absolute figures are
 //! printed, ratios are what counts.
 
+mod sample;
+mod traffic;
+
 use std::{
     alloc::System,
     error::Error,
@@ -14,34 +17,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rocketmq_benches::{
     cpu::process_time,
     report::{Outcome, at_most, figure, verdict, wanted},
     responder,
     server::serve_if_asked,
 };
-use rocketmq_protocol::{Command, Flags, Serialization, header::UnregisterClientRequestHeader};
-use rocketmq_remoting::{
-    Channel, Config, Connection, Io, Mailbox, NoRequests, Remoting, Tasks, TcpConnector,
-};
+use rocketmq_remoting::{Channel, Config, Connection, Io, Mailbox, NoRequests, Tasks};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, duplex},
-    net::TcpStream,
-    runtime,
-    task::JoinSet,
-};
+use tokio::{io::duplex, runtime, task::JoinSet};
+
+use sample::{Sample, Samples};
+use traffic::{ANSWER, binary, callers, connect, oneways, raw, raw_oneways, request, run};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const ANSWER: usize = 300;
 const BODY: usize = 1 << 10;
 const ROUNDS: usize = 5;
-const EVERY: usize = 8;
-const PER_ROUND: Duration = Duration::from_millis(500);
-const PATIENCE: Duration = Duration::from_secs(30);
 
 type Row = fn(SocketAddr) -> Outcome;
 
@@ -250,203 +244,6 @@ fn allocations(address: SocketAddr) -> Outcome {
     Ok(())
 }
 
-/// So many callers make so many requests in all.
-async fn run(channel: &Channel, callers: usize, requests: usize, body: &Bytes) -> Outcome {
-    let mut running = JoinSet::new();
-    for _ in 0..callers {
-        let (channel, body) = (channel.clone(), body.clone());
-        running.spawn(async move {
-            for _ in 0..requests / callers {
-                channel.call(&request(), body.clone(), deadline()).await?;
-            }
-            Ok::<_, rocketmq_remoting::CallError>(())
-        });
-    }
-    while let Some(caller) = running.join_next().await {
-        caller??;
-    }
-    Ok(())
-}
-
-/// What one round has shown.
-#[derive(Debug, Clone, Copy)]
-struct Sample {
-    /// Microseconds of CPU a request.
-    cpu: f64,
-    /// Microseconds.
-    p50: f64,
-    per_second: f64,
-    writes: f64,
-    reads: f64,
-}
-
-#[derive(Default)]
-struct Samples(Vec<Sample>);
-
-impl Samples {
-    fn push(&mut self, sample: Sample) {
-        self.0.push(sample);
-    }
-
-    /// Each figure's own median.
-    fn median(&self) -> Sample {
-        let of = |figure: fn(&Sample) -> f64| {
-            let mut figures: Vec<f64> = self.0.iter().map(figure).collect();
-            figures.sort_by(f64::total_cmp);
-            figures.get(figures.len() / 2).copied().unwrap_or_default()
-        };
-        Sample {
-            cpu: of(|sample| sample.cpu),
-            p50: of(|sample| sample.p50),
-            per_second: of(|sample| sample.per_second),
-            writes: of(|sample| sample.writes),
-            reads: of(|sample| sample.reads),
-        }
-    }
-}
-
-/// What a stretch of time cost.
-struct Meter {
-    cpu: Duration,
-    began: Instant,
-    stats: rocketmq_remoting::Stats,
-}
-
-impl Meter {
-    fn start(channel: &Channel) -> Result<Self, Box<dyn Error>> {
-        Ok(Self { cpu: process_time()?, began: Instant::now(), stats: channel.stats() })
-    }
-
-    fn stop(
-        self,
-        channel: &Channel,
-        requests: usize,
-        latencies: Vec<Duration>,
-    ) -> Result<Sample, Box<dyn Error>> {
-        let (stats, requests) = (channel.stats(), requests as f64);
-        let mut sample = sample(self.cpu, self.began, requests, latencies)?;
-        sample.writes = (stats.writes - self.stats.writes) as f64 / requests;
-        sample.reads = (stats.reads - self.stats.reads) as f64 / requests;
-        Ok(sample)
-    }
-}
-
-fn sample(
-    cpu: Duration,
-    began: Instant,
-    requests: f64,
-    mut latencies: Vec<Duration>,
-) -> Result<Sample, Box<dyn Error>> {
-    let (elapsed, cpu) = (began.elapsed(), process_time()?.saturating_sub(cpu));
-    latencies.sort_unstable();
-    let p50 = latencies.get(latencies.len() / 2).copied().unwrap_or_default();
-    Ok(Sample {
-        cpu: cpu.as_secs_f64() * 1e6 / requests,
-        p50: p50.as_secs_f64() * 1e6,
-        per_second: requests / elapsed.as_secs_f64(),
-        writes: 0.0,
-        reads: 0.0,
-    })
-}
-
-/// So many callers, each of which makes one request after the other.
-async fn callers(address: SocketAddr, count: usize, size: usize) -> Result<Sample, Box<dyn Error>> {
-    let channel = connect(address, binary()).await?;
-    let body = Bytes::from(vec![b'x'; size]);
-    run(&channel, count, count * 20, &body).await?;
-    let meter = Meter::start(&channel)?;
-    let mut running = JoinSet::new();
-    for _ in 0..count {
-        let (channel, body) = (channel.clone(), body.clone());
-        running.spawn(async move {
-            let (began, mut latencies) = (Instant::now(), Vec::new());
-            while began.elapsed() < PER_ROUND {
-                // Looking at the clock costs as much as a part of what is measured: one in a few is timed.
-                for _ in 1..EVERY {
-                    channel.call(&request(), body.clone(), deadline()).await?;
-                }
-                let asked = Instant::now();
-                channel.call(&request(), body.clone(), deadline()).await?;
-                latencies.push(asked.elapsed());
-            }
-            Ok::<_, rocketmq_remoting::CallError>(latencies)
-        });
-    }
-    let mut latencies = Vec::new();
-    while let Some(caller) = running.join_next().await {
-        latencies.extend(caller??);
-    }
-    let requests = latencies.len() * EVERY;
-    meter.stop(&channel, requests, latencies)
-}
-
-/// One-way requests, as fast as they are taken, until the peer has read the last of them.
-async fn oneways(address: SocketAddr, size: usize) -> Result<Sample, Box<dyn Error>> {
-    let channel = connect(address, binary()).await?;
-    let body = Bytes::from(vec![b'x'; size]);
-    let meter = Meter::start(&channel)?;
-    let mut sent = 0;
-    while meter.began.elapsed() < PER_ROUND {
-        for _ in 0..a_write(size) {
-            channel.oneway(&request(), &body, deadline()).await?;
-            sent += 1;
-        }
-    }
-    channel.call(&request(), Bytes::new(), deadline()).await?;
-    meter.stop(&channel, sent, Vec::new())
-}
-
-/// The limit of that: ready frames.
-async fn raw_oneways(address: SocketAddr, size: usize) -> Result<Sample, Box<dyn Error>> {
-    let (mut frame, mut last) = (BytesMut::new(), BytesMut::new());
-    let mut command = Command::request(&request());
-    command.encode(Serialization::RocketMq, &mut last)?;
-    command.flags = Flags::ONEWAY;
-    command.with_body(vec![b'x'; size]).encode(Serialization::RocketMq, &mut frame)?;
-    let frames = frame.repeat(a_write(size));
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (cpu, began, mut sent) = (process_time()?, Instant::now(), 0);
-    while began.elapsed() < PER_ROUND {
-        stream.write_all(&frames).await?;
-        sent += a_write(size);
-    }
-    stream.write_all(&last).await?;
-    stream.read_exact(&mut [0; ANSWER]).await?;
-    sample(cpu, began, sent as f64, Vec::new())
-}
-
-/// How many bodies of this size make a large write.
-fn a_write(size: usize) -> usize {
-    ((256 << 10) / size).max(1)
-}
-
-/// The limit: `depth` ready frames in one write, their answers read, and again.
-async fn raw(address: SocketAddr, depth: usize, size: usize) -> Result<Sample, Box<dyn Error>> {
-    let mut frame = BytesMut::new();
-    let command = Command::request(&request()).with_body(vec![b'x'; size]);
-    command.encode(Serialization::RocketMq, &mut frame)?;
-    let frames = frame.repeat(depth);
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let mut answers = vec![0; depth * ANSWER];
-    let (cpu, began, mut latencies) = (process_time()?, Instant::now(), Vec::new());
-    while began.elapsed() < PER_ROUND {
-        let asked = Instant::now();
-        stream.write_all(&frames).await?;
-        stream.read_exact(&mut answers).await?;
-        latencies.push(asked.elapsed());
-    }
-    let requests = (latencies.len() * depth) as f64;
-    sample(cpu, began, requests, latencies)
-}
-
-async fn connect(address: SocketAddr, config: Config) -> Result<Channel, Box<dyn Error>> {
-    let tasks = Tasks::new("bench");
-    let remoting = Remoting::new(config, TcpConnector::default(), NoRequests, &tasks);
-    Ok(remoting.channel(&address.to_string(), deadline()).await?)
-}
-
 /// A peer that reads all and says nothing.
 fn swallowing() -> Result<SocketAddr, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -466,20 +263,6 @@ fn over(io: Box<dyn Io>, config: Config) -> (Channel, Tasks) {
         Connection::new(io, "peer:1".into(), Arc::new(config), Arc::new(NoRequests), tasks.clone());
     tasks.spawn("connection", connection.run());
     (channel, tasks)
-}
-
-fn binary() -> Config {
-    let mut config = Config::default();
-    config.serialization = Serialization::RocketMq;
-    config
-}
-
-fn request() -> UnregisterClientRequestHeader {
-    UnregisterClientRequestHeader { client_id: "10.0.0.1@bench".into(), ..Default::default() }
-}
-
-fn deadline() -> tokio::time::Instant {
-    tokio::time::Instant::now() + PATIENCE
 }
 
 fn two(figure: f64) -> String {
