@@ -23,7 +23,19 @@ import org.apache.rocketmq.common.message.MessageExt;
 public class Crossing {
     static final String PROPERTY = "größe";
 
-    public static void main(String[] args) throws Exception {
+    public static void main(String[] args) {
+        try {
+            play(args);
+            System.out.flush();
+            Runtime.getRuntime().halt(0);
+        } catch (Throwable failure) {
+            failure.printStackTrace();
+            // Threads of the client would keep the process alive.
+            Runtime.getRuntime().halt(1);
+        }
+    }
+
+    static void play(String[] args) throws Exception {
         String nameServer = args[1], topic = args[2];
         int count = Integer.parseInt(args[3]);
         switch (args[0]) {
@@ -34,8 +46,6 @@ public class Crossing {
             case "reply": reply(nameServer, topic, count, args[4]); break;
             default: throw new IllegalArgumentException(args[0]);
         }
-        System.out.flush();
-        Runtime.getRuntime().halt(0);
     }
 
     /**
