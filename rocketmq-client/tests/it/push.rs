@@ -1,4 +1,4 @@
-//! What push consumers can do beside calling a handler: order, batches, streams, controls.
+//! What push consumers can do beside calling a handler: batches, streams, controls, listeners.
 
 use std::{
     sync::{
@@ -9,13 +9,13 @@ use std::{
 };
 
 use rocketmq_client::{
-    Batch, BatchOutcome, Client, ConsumeHook, Consumed, Delivery, ErrorKind, Message,
-    OrderedOutcome, Outcome, Poison, PushConsumerBuilder, StartFrom,
+    Batch, BatchOutcome, Client, ConsumeHook, Consumed, Delivery, ErrorKind, Message, Outcome,
+    PushConsumerBuilder, StartFrom,
 };
-use rocketmq_mock::{Fault, MockCluster};
-use rocketmq_protocol::code::{RequestCode, ResponseCode};
+use rocketmq_mock::MockCluster;
+use rocketmq_protocol::code::RequestCode;
 
-use crate::{PATIENCE, client_of, eventually, name_servers::in_memory};
+use crate::{PATIENCE, client_of, eventually};
 
 /// What handlers have seen, in order: body and queue.
 #[derive(Clone, Default)]
@@ -66,139 +66,6 @@ pub(crate) async fn cluster_with(queues: u16) -> (MockCluster, Client) {
     let cluster = MockCluster::builder().topic("t", queues).start().await.unwrap();
     let client = client_of(&cluster).await;
     (cluster, client)
-}
-
-#[tokio::test]
-async fn ordered_queues_are_leased_consumed_in_order_and_given_back() {
-    let (cluster, client) = cluster_with(4).await;
-    send(&client, 0..400).await;
-    let log = Log::default();
-    let noted = log.clone();
-    let consumer = reader(&client).ordered().start(move |delivery: Delivery| {
-        noted.note(&delivery);
-        async { tokio::task::yield_now().await }
-    });
-    let consumer = consumer.await.unwrap();
-    eventually("all are seen", || async { log.len() == 400 }).await;
-    assert!(log.is_in_order());
-    assert_eq!(cluster.lease_owner("broker-a", "g", "t", 0).as_deref(), Some(client.id()));
-    let report = consumer.shutdown(PATIENCE).await;
-    assert_eq!((report.unsettled, report.uncommitted), (0, 0));
-    assert_eq!(committed(&cluster, 4), 400);
-    assert_eq!(cluster.lease_owner("broker-a", "g", "t", 0), None, "given back");
-}
-
-#[tokio::test]
-async fn ordered_members_hand_over_without_a_repetition() {
-    let (cluster, one) = cluster_with(4).await;
-    let two = client_of(&cluster).await;
-    let log = Log::default();
-    let start = |client: &Client| {
-        let noted = log.clone();
-        reader(client).ordered().start(move |delivery: Delivery| {
-            noted.note(&delivery);
-            async {}
-        })
-    };
-    let first = start(&one).await.unwrap();
-    send(&one, 0..100).await;
-    eventually("100 are seen", || async { log.len() == 100 }).await;
-    let second = start(&two).await.unwrap();
-    send(&one, 100..200).await;
-    eventually("the second has a lease", || async {
-        (0..4).any(|queue| {
-            cluster.lease_owner("broker-a", "g", "t", queue).as_deref() == Some(two.id())
-        })
-    })
-    .await;
-    send(&one, 200..300).await;
-    eventually("300 are seen", || async { log.len() == 300 }).await;
-    first.shutdown(PATIENCE).await;
-    send(&one, 300..400).await;
-    eventually("400 are seen", || async { log.len() == 400 }).await;
-    second.shutdown(PATIENCE).await;
-    assert!(log.is_in_order());
-    assert_eq!(committed(&cluster, 4), 400);
-}
-
-#[tokio::test]
-async fn a_failure_comes_again_before_what_is_behind_it() {
-    let (cluster, client) = cluster_with(1).await;
-    send(&client, ["1", "bad", "3", "dead", "5"]).await;
-    let log = Log::default();
-    let noted = log.clone();
-    let consumer = reader(&client).ordered().suspend_time(Duration::from_millis(10));
-    let consumer = consumer.start(move |delivery: Delivery| {
-        noted.note(&delivery);
-        async move {
-            match (&delivery.body()[..], delivery.reconsume_times()) {
-                (b"bad", 0) => Err("an error suspends"),
-                (b"bad", 1) => Ok(OrderedOutcome::Suspend(Duration::from_millis(20))),
-                (b"dead", _) => Ok(OrderedOutcome::DeadLetter),
-                _ => Ok(OrderedOutcome::Ack),
-            }
-        }
-    });
-    let consumer = consumer.await.unwrap();
-    eventually("the last is seen", || async { log.bodies().last().is_some_and(|it| it == "5") })
-        .await;
-    consumer.shutdown(PATIENCE).await;
-    assert_eq!(log.bodies(), ["1", "bad", "bad", "bad", "3", "dead", "5"]);
-    assert_eq!(cluster.messages("%DLQ%g").len(), 1);
-    assert_eq!(committed(&cluster, 1), 5);
-}
-
-#[tokio::test]
-async fn a16_f98_after_the_last_attempt_an_ordered_message_is_buried() {
-    let (cluster, client) = cluster_with(1).await;
-    send(&client, ["bad", "good"]).await;
-    let log = Log::default();
-    let noted = log.clone();
-    let consumer = reader(&client).ordered().max_redeliveries(3);
-    let consumer = consumer.suspend_time(Duration::from_millis(10));
-    let consumer = consumer.start(move |delivery: Delivery| {
-        noted.note(&delivery);
-        async move {
-            match (&delivery.body()[..], delivery.reconsume_times()) {
-                (b"bad", 1) => panic!("on purpose: no result at all suspends like a failure"),
-                (b"bad", _) => Err("never"),
-                _ => Ok(()),
-            }
-        }
-    });
-    let consumer = consumer.await.unwrap();
-    eventually("the queue goes on", || async {
-        log.bodies().last().is_some_and(|it| it == "good")
-    })
-    .await;
-    consumer.shutdown(PATIENCE).await;
-    assert_eq!(log.bodies(), ["bad", "bad", "bad", "bad", "good"]);
-    assert_eq!(cluster.messages("%DLQ%g").len(), 1);
-}
-
-#[tokio::test]
-async fn what_is_acknowledged_by_hand_is_final_with_the_commit() {
-    let (cluster, client) = cluster_with(1).await;
-    send(&client, ["1", "2", "back", "4", "commit"]).await;
-    let log = Log::default();
-    let noted = log.clone();
-    let consumer = reader(&client).ordered().auto_commit(false);
-    let consumer = consumer.suspend_time(Duration::from_millis(10));
-    let consumer = consumer.start(move |delivery: Delivery| {
-        noted.note(&delivery);
-        async move {
-            match (&delivery.body()[..], delivery.reconsume_times()) {
-                (b"back", 0) => OrderedOutcome::Rollback,
-                (b"commit", _) => OrderedOutcome::Commit,
-                _ => OrderedOutcome::Ack,
-            }
-        }
-    });
-    let consumer = consumer.await.unwrap();
-    eventually("all are seen", || async { log.len() == 8 }).await;
-    consumer.shutdown(PATIENCE).await;
-    assert_eq!(log.bodies(), ["1", "2", "back", "1", "2", "back", "4", "commit"]);
-    assert_eq!(committed(&cluster, 1), 5);
 }
 
 #[tokio::test]
@@ -441,96 +308,6 @@ async fn hooks_look_on_and_filters_pass_over() {
 }
 
 #[tokio::test]
-async fn a_handler_that_hangs_loses_its_message_to_another() {
-    let (cluster, client) = cluster_with(1).await;
-    send(&client, ["hangs"]).await;
-    let (log, gate) = (Log::default(), Arc::new(tokio::sync::Notify::new()));
-    let (noted, opens) = (log.clone(), Arc::clone(&gate));
-    let consumer = reader(&client).consume_timeout(Duration::from_millis(200));
-    let consumer = consumer.start(move |delivery: Delivery| {
-        noted.note(&delivery);
-        let opens = Arc::clone(&opens);
-        async move {
-            if delivery.reconsume_times() == 0 {
-                opens.notified().await;
-            }
-        }
-    });
-    let consumer = consumer.await.unwrap();
-    eventually("it comes again", || async { log.len() == 2 }).await;
-    assert_eq!(cluster.count(RequestCode::CONSUMER_SEND_MSG_BACK), 1);
-    gate.notify_one();
-    eventually("the first one's answer is ignored", || async {
-        consumer.snapshot().await.unwrap().counters.late_settlements == 1
-    })
-    .await;
-    consumer.shutdown(PATIENCE).await;
-    assert_eq!(committed(&cluster, 1), 1);
-}
-
-#[tokio::test]
-async fn f82_what_cannot_be_sent_back_is_sent_to_the_retry_topic() {
-    let (cluster, client) = cluster_with(1).await;
-    send(&client, ["bad"]).await;
-    cluster.inject(
-        RequestCode::CONSUMER_SEND_MSG_BACK,
-        Fault::Refuse(ResponseCode::SYSTEM_ERROR),
-        usize::MAX,
-    );
-    let log = Log::default();
-    let noted = log.clone();
-    let consumer = reader(&client).start(move |delivery: Delivery| {
-        noted.note(&delivery);
-        async move {
-            assert_eq!(delivery.topic(), "t");
-            if delivery.reconsume_times() < 2 { Err("not yet") } else { Ok(()) }
-        }
-    });
-    let consumer = consumer.await.unwrap();
-    eventually("it came twice more", || async { log.len() == 3 }).await;
-    consumer.shutdown(PATIENCE).await;
-    assert_eq!(committed(&cluster, 1), 1);
-    let retried = cluster.messages("%RETRY%g");
-    assert_eq!(retried.iter().map(|it| it.reconsume_times).collect::<Vec<_>>(), [1, 2]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn f99_a_delay_survives_the_way_round_a_refusal() {
-    let (cluster, pipes) = in_memory(MockCluster::builder().topic("t", 1)).await;
-    let client =
-        Client::builder(cluster.name_server_list()).connector(pipes).connect().await.unwrap();
-    send(&client, ["bad"]).await;
-    let refuse = Fault::Refuse(ResponseCode::NO_PERMISSION);
-    cluster.inject(RequestCode::CONSUMER_SEND_MSG_BACK, refuse.clone(), usize::MAX);
-    // The way round is closed, too, at first: then it comes again here.
-    cluster.inject(RequestCode::SEND_MESSAGE_V2, refuse, 1);
-    let log = Log::default();
-    let noted = log.clone();
-    let consumer = reader(&client).start(move |delivery: Delivery| {
-        noted.note(&delivery);
-        async move {
-            match delivery.reconsume_times() {
-                0 | 1 => Outcome::RetryAfter(5),
-                _ => Outcome::Ack,
-            }
-        }
-    });
-    let consumer = consumer.await.unwrap();
-    eventually("it came twice more", || async { log.len() == 3 }).await;
-    consumer.shutdown(PATIENCE).await;
-    let log = cluster.requests();
-    let properties = log
-        .iter()
-        .filter(|request| request.code == RequestCode::SEND_MESSAGE_V2)
-        .filter_map(|request| request.command.ext_fields.get("i"))
-        .filter(|properties| properties.contains("RETRY_TOPIC"));
-    let levels: Vec<_> = properties.map(|it| it.contains("DELAY\u{1}5\u{2}")).collect();
-    assert_eq!(levels, [true, true]);
-    assert_eq!(cluster.messages("%RETRY%g").len(), 1);
-    assert_eq!(committed(&cluster, 1), 1);
-}
-
-#[tokio::test]
 async fn a_rate_is_kept() {
     let (_cluster, client) = cluster_with(1).await;
     send(&client, 0..12).await;
@@ -567,47 +344,6 @@ async fn a_handler_is_tested_without_a_broker() {
     let bad = Delivery::for_test(Message::new("orders", "1"));
     assert_eq!(bill(bad.clone()).await, Err("no amount"));
     assert_eq!(bill(bad.after_attempts(2)).await, Err("still none"));
-}
-
-#[tokio::test]
-async fn poison_goes_where_it_was_wanted() {
-    for poison in [Poison::SendBack, Poison::HandOver, Poison::Stop] {
-        let (cluster, client) = cluster_with(1).await;
-        send(&client, 0..2).await;
-        cluster.corrupt_body("broker-a", "t", 0, 0);
-        let log = Log::default();
-        let damage = Arc::new(AtomicUsize::new(0));
-        let (noted, damaged) = (log.clone(), Arc::clone(&damage));
-        let consumer = reader(&client).ordered().poison(poison).max_redeliveries(0);
-        let consumer = consumer.start(move |delivery: Delivery| {
-            noted.note(&delivery);
-            damaged.fetch_add(usize::from(delivery.damage().is_some()), Ordering::SeqCst);
-            async {}
-        });
-        let consumer = consumer.await.unwrap();
-        match poison {
-            Poison::Stop => {
-                eventually("the queue stands still", || async {
-                    let snapshot = consumer.snapshot().await.unwrap();
-                    snapshot
-                        .queues
-                        .iter()
-                        .any(|queue| matches!(queue.activity, rocketmq_client::Activity::Halted))
-                })
-                .await;
-                assert_eq!(log.len(), 0);
-            }
-            Poison::HandOver => {
-                eventually("both are seen", || async { log.len() == 2 }).await;
-                assert_eq!(damage.load(Ordering::SeqCst), 1);
-            }
-            _ => {
-                eventually("the good one is seen", || async { log.len() == 1 }).await;
-                assert_eq!(cluster.messages("%DLQ%g").len(), 1);
-            }
-        }
-        consumer.shutdown(PATIENCE).await;
-    }
 }
 
 #[tokio::test]
@@ -702,47 +438,4 @@ async fn listeners_are_waited_for_when_queues_come_and_go() {
     gate.add_permits(1);
     closing.join_next().await.unwrap().unwrap();
     assert_eq!(cluster.lease_owner("broker-a", "g", "t", 0), None);
-}
-
-#[tokio::test]
-async fn a11_after_the_last_attempt_a_message_is_buried_and_the_offset_passes_it() {
-    let (cluster, client) = cluster_with(1).await;
-    send(&client, ["bad", "good"]).await;
-    let log = Log::default();
-    let noted = log.clone();
-    let consumer = reader(&client).max_redeliveries(2).start(move |delivery: Delivery| {
-        noted.note(&delivery);
-        async move { if &delivery.body()[..] == b"bad" { Err("never") } else { Ok(()) } }
-    });
-    let consumer = consumer.await.unwrap();
-    eventually("it is buried", || async { cluster.messages("%DLQ%g").len() == 1 }).await;
-    consumer.shutdown(PATIENCE).await;
-    assert_eq!(log.bodies().iter().filter(|body| *body == "bad").count(), 3);
-    assert_eq!(committed(&cluster, 1), 2);
-}
-
-#[tokio::test]
-async fn a_queue_that_another_member_has_leased_is_waited_for() {
-    let (cluster, client) = cluster_with(1).await;
-    send(&client, 0..2).await;
-    cluster.steal_lease("broker-a", "g", "t", 0, "other@1");
-    let log = Log::default();
-    let noted = log.clone();
-    let consumer = reader(&client).ordered().start(move |delivery: Delivery| {
-        noted.note(&delivery);
-        async {}
-    });
-    let consumer = consumer.await.unwrap();
-    eventually("leases were asked for twice", || async {
-        cluster.count(RequestCode::LOCK_BATCH_MQ) >= 2
-    })
-    .await;
-    let snapshot = consumer.snapshot().await.unwrap();
-    let queue = snapshot.queues.iter().find(|queue| &*queue.queue.topic == "t").unwrap();
-    assert_eq!(queue.activity, rocketmq_client::Activity::Locking);
-    assert_eq!(log.len(), 0);
-    // The other one gives it back.
-    cluster.steal_lease("broker-a", "g", "t", 0, client.id());
-    eventually("both are seen", || async { log.len() == 2 }).await;
-    consumer.shutdown(PATIENCE).await;
 }
