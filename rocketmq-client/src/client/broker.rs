@@ -134,11 +134,14 @@ pub(crate) fn from_call(error: CallError, address: &str) -> Error {
 }
 
 /// Whether it would have shown signed requests to whoever listens.
+#[cfg(feature = "acl")]
 fn is_exposed(error: &CallError) -> bool {
-    #[cfg(feature = "acl")]
-    return exposure::is_refusal(error);
-    #[cfg(not(feature = "acl"))]
-    return false;
+    exposure::is_refusal(error)
+}
+
+#[cfg(not(feature = "acl"))]
+fn is_exposed(_: &CallError) -> bool {
+    false
 }
 
 /// The port two below.

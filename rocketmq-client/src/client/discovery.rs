@@ -119,10 +119,7 @@ pub(super) async fn run(endpoint: Endpoint, interval: Duration, core: Weak<Core>
                 }
             },
             Err(error) => {
-                tracing::warn!(
-                    cause = &error as &dyn std::error::Error,
-                    "name servers are not renewed"
-                );
+                tracing::warn!(?error, "name servers are not renewed");
             }
         }
     }

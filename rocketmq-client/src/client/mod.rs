@@ -58,6 +58,7 @@ use meeting::Met;
 use registry::Registry;
 use routes::Routes;
 use telemetry::Telemetry;
+#[cfg(any(feature = "acl", feature = "_tls"))]
 use wiring::Wired;
 
 /// A client of one cluster. Cheap to clone: all clones, producers and consumers made from it share its connections, routes and
