@@ -56,7 +56,7 @@ macro_rules! numbers {
             }
 
             #[inline(always)]
-    fn write(&self, key: Key, out: &mut FieldWriter<'_>) {
+            fn write(&self, key: Key, out: &mut FieldWriter<'_>) {
                 out.put_number(key, i64::from(*self));
             }
         }
