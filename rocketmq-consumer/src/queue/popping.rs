@@ -66,7 +66,7 @@ enum State {
     Taken {
         renew_at: Option<Instant>,
     },
-    /// A handler has it, and more time is being asked for. What it said meanwhile waits for the new receipt.
+    /// More time is being asked for. What its handler said meanwhile waits for the new receipt.
     Renewing {
         since: Instant,
         overdue: Instant,
@@ -382,7 +382,7 @@ impl Popping {
 
     /// The broker knows what has become of everything.
     pub(crate) fn is_settled(&self) -> bool {
-        !self.entries.values().any(|entry| matches!(entry.state, State::Acking | State::Leaving))
+        !self.entries.values().any(Entry::is_settling)
     }
 
     /// Nothing is to be waited for.
@@ -427,7 +427,12 @@ impl Entry {
     }
 
     fn is_with_handler(&self) -> bool {
-        matches!(self.state, State::Taken { .. } | State::Renewing { .. })
+        matches!(self.state, State::Taken { .. } | State::Renewing { then: None, .. })
+    }
+
+    /// A handler is done with it, and its broker is to confirm that.
+    fn is_settling(&self) -> bool {
+        matches!(self.state, State::Renewing { then: Some(_), .. } | State::Acking | State::Leaving)
     }
 
     /// When it comes again. Whether more time was granted in time is known with the answer only.
