@@ -5,7 +5,7 @@ use std::{
     cmp::Ordering,
     fmt,
     hash::{Hash, Hasher},
-    ops::Deref,
+    ops::{Deref, Range},
     str::Utf8Error,
     sync::Arc,
 };
@@ -23,7 +23,7 @@ pub struct Text(Repr);
 enum Repr {
     Static(&'static str),
     Shared(Arc<str>),
-    /// Copied out of a frame: cheaper than to count a reference, and to drop it again. Checked UTF-8.
+    /// Copied out of a frame: cheaper than to count a reference, and to drop it again. So many bytes of it are the text, checked UTF-8.
     Short(u8, [u8; SHORT]),
     /// Checked UTF-8. Kept as bytes, so that reading it checks again: with `forbid(unsafe_code)`
     /// there is no other way, and names are short.
@@ -65,6 +65,17 @@ impl Text {
                 Self(Repr::Short(length, short))
             }
             _ => Self(Repr::Frame(frame.slice_ref(part))),
+        }
+    }
+
+    /// As [`of_frame`](Self::of_frame), where more of the frame lies behind the text: as much of it as there is room for comes along,
+    /// unseen, since a copy whose size the compiler knows is a few moves.
+    #[inline]
+    pub(crate) fn within_frame(frame: &Bytes, part: Range<usize>) -> Self {
+        let from = frame.get(part.start..).unwrap_or_default();
+        match (u8::try_from(part.len()), from.first_chunk()) {
+            (Ok(length), Some(short)) if part.len() <= SHORT => Self(Repr::Short(length, *short)),
+            _ => Self::of_frame(frame, from.get(..part.len()).unwrap_or_default()),
         }
     }
 
@@ -231,6 +242,17 @@ mod tests {
             assert_eq!(frame.try_into_mut().is_err(), holds, "{length} bytes");
         }
         assert_eq!(size_of::<Text>(), 40, "short texts take no room of their own");
+    }
+
+    #[test]
+    fn what_lies_behind_a_text_is_no_part_of_it() {
+        for behind in [0, 1, SHORT, 64] {
+            for length in [0, 5, SHORT, SHORT + 1] {
+                let bytes = [vec![b'x'; 3 + length], vec![b'.'; behind]].concat();
+                let text = Text::within_frame(&bytes.into(), 3..3 + length);
+                assert_eq!(text, "x".repeat(length).as_str(), "{behind} behind");
+            }
+        }
     }
 
     #[test]

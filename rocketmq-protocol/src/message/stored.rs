@@ -18,7 +18,7 @@ pub(super) struct Stored<'a> {
     store_host: Host<'a>,
     behind_hosts: &'a [u8; 16],
     body: Range<usize>,
-    topic: &'a [u8],
+    topic: Range<usize>,
     properties: Range<usize>,
 }
 
@@ -41,8 +41,9 @@ impl<'a> Stored<'a> {
             MAGIC_V1 => i32::from(i8::from_be_bytes(*reader.take()?)),
             _ => i32::from(i16::from_be_bytes(*reader.take()?)),
         };
-        let topic = message.get(reader.part(topic_len)?).unwrap_or_default();
-        if !topic.is_ascii() && std::str::from_utf8(topic).is_err() {
+        let topic = reader.part(topic_len)?;
+        let name = message.get(topic.clone()).unwrap_or_default();
+        if !name.is_ascii() && std::str::from_utf8(name).is_err() {
             return Err(Damage::Topic);
         }
         let properties_len = i16::from_be_bytes(*reader.take()?);
@@ -66,12 +67,13 @@ impl<'a> Stored<'a> {
     #[inline]
     pub(super) fn message(&self, pull: &Bytes, start: usize) -> MessageExt {
         // References are counted as few as can be, and before numbers are read: they are what reading costs.
-        let shared = |part: &Range<usize>| pull.slice(start + part.start..start + part.end);
+        let place = |part: &Range<usize>| start + part.start..start + part.end;
+        let shared = |part: &Range<usize>| pull.slice(place(part));
         let (mut before, mut behind) = (Fields(self.before_hosts), Fields(self.behind_hosts));
         let [total, _magic] = [before.i32(), before.i32()];
         MessageExt {
             body: shared(&self.body),
-            topic: Text::of_frame(pull, self.topic),
+            topic: Text::within_frame(pull, place(&self.topic)),
             properties: Properties::from_bytes(shared(&self.properties)),
             store_size: total.cast_unsigned(),
             body_crc: before.i32().cast_unsigned(),
