@@ -2,6 +2,7 @@
 
 pub(crate) mod binary;
 mod decimal;
+mod eights;
 mod field_writer;
 pub(crate) mod json;
 mod plain;

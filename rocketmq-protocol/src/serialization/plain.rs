@@ -5,7 +5,10 @@
 
 use bytes::Bytes;
 
-use super::decimal::parse_integer;
+use super::{
+    decimal::parse_integer,
+    eights::{equal, length_until, specials},
+};
 use crate::{
     Command, ExtFields, Flags, Text,
     code::{LanguageCode, Version},
@@ -140,42 +143,14 @@ impl<'a> Iterator for PlainPairs<'a> {
 /// How many bytes lie before a quote, an escape, a control character or anything beyond ASCII.
 #[inline(never)] // a loop of its own, with its constants at hand
 fn plain_length(text: &[u8]) -> usize {
-    length_until(text, |eight| {
-        let backslash = (eight ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-        let control = eight.wrapping_sub(ONES * b' ' as u64);
-        quotes(eight) | backslash | control | eight
-    })
+    length_until(text, |eight| specials(eight) | eight)
 }
 
 /// How many bytes of plain text lie before a quote.
 #[inline(never)]
 fn unquoted_length(text: &[u8]) -> usize {
-    length_until(text, quotes)
+    length_until(text, |eight| equal(eight, b'"'))
 }
-
-/// How many bytes lie before the first that is looked for: `marks` sets its top bit, and perhaps those of later ones. Eight bytes at a
-/// time: half of the work of reading a header is here.
-#[inline(always)]
-fn length_until(text: &[u8], marks: impl Fn(u64) -> u64) -> usize {
-    let mut length = 0;
-    let (eights, tail) = text.as_chunks();
-    for eight in eights {
-        let marked = marks(u64::from_le_bytes(*eight)) & (ONES * 0x80);
-        if marked != 0 {
-            return length + marked.trailing_zeros() as usize / 8; // the first byte is the lowest
-        }
-        length += 8;
-    }
-    let unmarked = |byte: &&u8| marks(ONES * u64::from(**byte)) & 0x80 == 0;
-    length + tail.iter().take_while(unmarked).count()
-}
-
-/// A byte below n turns its top bit on when n is taken away from it; the borrow disturbs later bytes only.
-fn quotes(eight: u64) -> u64 {
-    (eight ^ (ONES * b'"' as u64)).wrapping_sub(ONES)
-}
-
-const ONES: u64 = u64::from_le_bytes([1; 8]);
 
 #[cfg(test)]
 mod tests {

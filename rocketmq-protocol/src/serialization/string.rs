@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use bytes::{BufMut, BytesMut};
 
+use super::eights::{length_until, specials};
+
 /// The inside of a string: its escapes are well-formed, but still there.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quoted<'a> {
@@ -55,31 +57,9 @@ fn write_escape(byte: u8, out: &mut BytesMut) {
     }
 }
 
-/// How many bytes at the front of `text` are neither a quote, nor a backslash, nor a control character. Eight at a time:
-/// half of the work of reading a header is here.
+/// How many bytes at the front of `text` are neither a quote, nor a backslash, nor a control character.
 pub(super) fn plain_run(text: &[u8]) -> usize {
-    let (chunks, tail) = text.as_chunks::<8>();
-    for (index, chunk) in chunks.iter().enumerate() {
-        let special = special_bytes(u64::from_le_bytes(*chunk));
-        if special != 0 {
-            return index * 8 + special.trailing_zeros() as usize / 8;
-        }
-    }
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    text.len() - tail.len() + tail.iter().position(special).unwrap_or(tail.len())
-}
-
-/// Sets the top bit of the first special byte of eight, and perhaps of later ones (little-endian, so the first is lowest).
-const fn special_bytes(eight: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
-    let quote = eight ^ u64::from_le_bytes([b'"'; 8]);
-    let backslash = eight ^ u64::from_le_bytes([b'\\'; 8]);
-    // A byte below n turns its own top bit on when n is taken away from it; the borrow disturbs later bytes only.
-    let control = eight.wrapping_sub(ONES * 0x20) & !eight;
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (control | quote | backslash) & TOPS
+    length_until(text, |eight| specials(eight) & !eight)
 }
 
 /// The length of the escape at the front of `text`, its backslash included.
