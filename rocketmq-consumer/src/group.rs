@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-use rocketmq_protocol::{body::SubscriptionData, code::ResponseCode, names, subscription};
+use rocketmq_protocol::{body::SubscriptionData, names, subscription};
 use rocketmq_route::MessageQueue;
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     delivery::Batch,
     error::ConfigError,
     flow::Budget,
-    io::{Action, Epoch, Event, Failure, Input, MoveCause, Now, Settlement},
+    io::{Action, Epoch, Event, Input, MoveCause, Now, Settlement},
     locks::Locks,
     offsets::Committer,
     queue::{Context, Outbox, Queue, Queues, Stage, Wishes},
@@ -148,9 +148,6 @@ impl ConsumerGroup {
                 self.answered(now, epoch, |queue, ctx| queue.start_offset(ctx, answer));
             }
             Input::Pulled { pull, answer } => {
-                if matches!(answer, Err(Failure::Refused(ResponseCode::TOPIC_NOT_EXIST))) {
-                    self.queues.note_gone(pull.epoch);
-                }
                 self.answered(now, pull.epoch, |queue, ctx| {
                     queue.pulled(ctx, pull.sequence, answer);
                 });
@@ -445,6 +442,10 @@ impl ConsumerGroup {
             self.line.push_back(slot);
         }
         self.timers.arm(TimerKey::Queue(slot), queue.next_timeout(now.monotonic));
+        if wishes.gone {
+            let topic = Arc::clone(&queue.tenure.queue.topic);
+            self.queues.note_gone(&topic);
+        }
         Some(result)
     }
 

@@ -106,10 +106,9 @@ impl Queues {
         of_topic.map(|(_, slot)| *slot).collect()
     }
 
-    /// A broker does not have the topic of a queue. Pulls of its other queues may be held until there is one again.
-    pub(crate) fn note_gone(&mut self, epoch: Epoch) {
-        let Some(queue) = self.get(epoch.slot) else { return };
-        for slot in self.slots_of(&queue.tenure.queue.topic) {
+    /// A broker does not have a topic, of which one queue was told. Pulls of the others may be held until there is one again.
+    pub(crate) fn note_gone(&mut self, topic: &str) {
+        for slot in self.slots_of(topic) {
             if let Some(Queue { stage: Stage::Reading(reading), .. }) = self.get_mut(slot) {
                 reading.gone = true;
             }

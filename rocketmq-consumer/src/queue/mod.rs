@@ -118,6 +118,8 @@ pub(crate) struct Wishes {
     pub(crate) halt: bool,
     /// A broker did not know the subscription.
     pub(crate) doubt: bool,
+    /// A broker did not have the topic, which concerns all queues of it.
+    pub(crate) gone: bool,
 }
 
 /// Actions that there stays room for.

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rocketmq_protocol::message::{MessageExt, Undecodable};
+use rocketmq_protocol::{
+    code::ResponseCode,
+    message::{MessageExt, Undecodable},
+};
 
 use super::{
     Context, Tenure,
@@ -237,6 +240,7 @@ impl Reading {
             ctx.wishes.heartbeat = true;
             ctx.wishes.doubt = self.failures == 1;
         }
+        ctx.wishes.gone = failure == Failure::Refused(ResponseCode::TOPIC_NOT_EXIST);
         let delay = pull::delay_after(failure, self.failures, ctx.config.retry_delay);
         self.rest(ctx, delay, Rest::Failed(failure));
     }
