@@ -161,11 +161,7 @@ fn waiting_for_ever_is_a_grace_like_any_other() {
 
 #[test]
 fn a_queue_without_an_offset_is_just_dropped() {
-    let mut scenario = Scenario::new(config(&["t"]));
-    scenario.route(&["t/a/0"]);
-    scenario.tell(Input::Registered);
-    scenario.rest();
-    scenario.tell(Input::Members { broker: "a".into(), answer: Ok(names_of(&[ME])) });
+    let (mut scenario, _) = Scenario::acquired(config(&["t"]), "t/a/0");
     scenario.rest();
     scenario.tell(Input::Close { grace: secs(30) });
     let left = next_is!(scenario, Action::Event(Event::Revoked { left, .. }) => left);

@@ -200,12 +200,7 @@ fn a_queue_without_a_stored_offset_starts_where_the_table_says() {
     let check = |from: StartFrom, queue: &str, expected: Result<i64, Seek>| {
         let mut config = config(&["t"]);
         config.start_from = from;
-        let mut scenario = Scenario::new(config);
-        scenario.route(&[queue]);
-        scenario.tell(Input::Registered);
-        scenario.rest();
-        scenario.tell(Input::Members { broker: "a".into(), answer: Ok(names_of(&[ME])) });
-        let epoch = scenario.epoch_of(queue).expect("acquired");
+        let (mut scenario, epoch) = Scenario::acquired(config, queue);
         scenario.rest();
         scenario.tell(Input::StoredOffset { epoch, answer: Ok(Stored::Never) });
         let start = match scenario.next_request() {
@@ -262,12 +257,7 @@ fn f79_a_queue_that_is_added_starts_with_what_was_sent_since_the_topic_is_read()
 
 #[test]
 fn f72_an_offset_that_is_not_known_is_asked_for_again_and_never_made_up() {
-    let mut scenario = Scenario::new(config(&["t"]));
-    scenario.route(&["t/a/0"]);
-    scenario.tell(Input::Registered);
-    scenario.rest();
-    scenario.tell(Input::Members { broker: "a".into(), answer: Ok(names_of(&[ME])) });
-    let epoch = scenario.epoch_of("t/a/0").expect("acquired");
+    let (mut scenario, epoch) = Scenario::acquired(config(&["t"]), "t/a/0");
     let asked_again = |scenario: &mut Scenario, what: &str| {
         let actions = scenario.rest();
         assert!(!actions.iter().any(|action| matches!(action, Action::Pull(_))), "{what}");
@@ -298,12 +288,7 @@ fn f72_an_offset_that_is_not_known_is_asked_for_again_and_never_made_up() {
 
 #[test]
 fn of_a_young_queue_the_beginning_is_committed_before_anything_has_come() {
-    let mut scenario = Scenario::new(config(&["t"]));
-    scenario.route(&["t/a/0"]);
-    scenario.tell(Input::Registered);
-    scenario.rest();
-    scenario.tell(Input::Members { broker: "a".into(), answer: Ok(names_of(&[ME])) });
-    let epoch = scenario.epoch_of("t/a/0").expect("acquired");
+    let (mut scenario, epoch) = Scenario::acquired(config(&["t"]), "t/a/0");
     scenario.rest();
     scenario.tell(Input::StoredOffset { epoch, answer: Ok(Stored::Young) });
     assert_eq!(scenario.next_pull().offset, 0);

@@ -162,6 +162,17 @@ impl Scenario {
         (scenario, pulls)
     }
 
+    /// A group that has been given this queue alone a moment ago, and is about to ask for its offset.
+    pub(crate) fn acquired(config: Config, name: &str) -> (Self, Epoch) {
+        let mut scenario = Self::new(config);
+        scenario.route(&[name]);
+        scenario.tell(Input::Registered);
+        scenario.rest();
+        scenario.tell(Input::Members { broker: "a".into(), answer: Ok(names_of(&[ME])) });
+        let epoch = scenario.epoch_of(name).expect("acquired");
+        (scenario, epoch)
+    }
+
     /// Tells routes: one for each topic among these queues.
     pub(crate) fn route(&mut self, names: &[&str]) {
         let mut all = queues(names);
