@@ -250,12 +250,19 @@ impl Member {
         const A_WHILE: Duration = Duration::from_secs(5);
         let until = self.now.monotonic + A_WHILE;
         self.settle();
-        while let Some(next) = self.group.poll_timeout().filter(|next| *next <= until) {
-            self.now.monotonic = self.now.monotonic.max(next);
-            self.group.handle_timeout(self.now);
-            self.settle();
+        while self.group.poll_timeout().is_some_and(|next| next <= until) {
+            self.step();
         }
         self.now.monotonic = until;
+    }
+
+    /// Goes on to when something is due. `false`: nothing will be.
+    fn step(&mut self) -> bool {
+        let Some(next) = self.group.poll_timeout() else { return false };
+        self.now.monotonic = self.now.monotonic.max(next);
+        self.group.handle_timeout(self.now);
+        self.settle();
+        true
     }
 
     /// Answers until nothing is asked.
@@ -319,10 +326,9 @@ impl Member {
         self.group.handle(self.now, Input::MembersChanged);
         self.settle();
         for _ in 0..3 {
-            let Some(next) = self.group.poll_timeout() else { break };
-            self.now.monotonic = self.now.monotonic.max(next);
-            self.group.handle_timeout(self.now);
-            self.settle();
+            if !self.step() {
+                break;
+            }
         }
         Ok((process_time()?.saturating_sub(cpu).as_secs_f64(), self.cancelled - cancelled))
     }

@@ -29,10 +29,8 @@ impl Teller {
 
     /// So many queues of a topic nobody can read, by its last route.
     pub(super) fn unread(&mut self, topic: &Arc<str>, queues: usize) {
-        if self.unread.insert(Arc::clone(topic), queues).unwrap_or_default() == queues {
-            return;
-        }
-        if queues == 0 {
+        let before = self.unread.insert(Arc::clone(topic), queues).unwrap_or_default();
+        if queues == before || queues == 0 {
             return;
         }
         let (group, topic) = (self.group(), self.namespace().unwrap_topic(topic));
